@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The rule of the readonly policy: which operations belong to the read side.
+ *
+ * Compiles on the host too, where tests/policy checks it; the BPF side is
+ * readonly.bpf.c. The constants are the UAPI's FUSE_PASSTHROUGH_OP_*.
+ */
+#ifndef FUSEPASS_READONLY_H
+#define FUSEPASS_READONLY_H
+
+#include "decide.h"
+
+/*
+ * Taken away from what can be passed, not added up: an operation that a later
+ * kernel passes and that reads is then passed without a change here, and one
+ * that writes has to be named here.
+ */
+static inline unsigned long long readonly_ops(unsigned long long all)
+{
+	return all & ~(FUSE_PASSTHROUGH_OP_SETATTR | FUSE_PASSTHROUGH_OP_WRITE);
+}
+
+#endif

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The decisions of the shipped policies, from tables, on the host.
+ *
+ * bpf/<policy>.h holds what a policy decides as plain functions; here they run
+ * as ordinary C. That the BPF side hands them the right numbers, and that the
+ * kernel does what they say, is tested in the VM (tests/vm).
+ */
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define OP(op)		(1ULL << ((op) - 1))
+#define FUSE_PASSTHROUGH_OP_SETATTR	OP(4)
+#define FUSE_PASSTHROUGH_OP_WRITE	OP(16)
+
+#include "../../bpf/decide.h"
+#include "../../bpf/readonly.h"
+#include "../../bpf/suffix.h"
+
+static int count, failed;
+
+static void ok(bool good, const char *claim, const char *detail)
+{
+	printf("%sok %d - %s\n", good ? "" : "not ", ++count, claim);
+	if (!good) {
+		printf("# case: %s\n", detail);
+		failed++;
+	}
+}
+
+/* Feeds suffix_match() the way suffix.bpf.c does: the end of the name. */
+static bool ends_in(const char *name, const char *list)
+{
+	char padded[SUFFIX_LIST_SIZE] = "", tail[SUFFIX_TAIL_SIZE + 1] = "";
+	size_t len = strlen(name);
+
+	strncpy(padded, list, sizeof(padded) - 1);
+	if (len > SUFFIX_TAIL_SIZE) {
+		name += len - SUFFIX_TAIL_SIZE;
+		len = SUFFIX_TAIL_SIZE;
+	}
+	memcpy(tail, name, len);
+	return len && suffix_match(tail, len, padded);
+}
+
+static void test_suffix_match(void)
+{
+	static const struct {
+		const char *claim, *name, *list;
+		bool match;
+	} table[] = {
+		{ "suffix_alone_in_the_list_matches", "a.txt", ".txt", true },
+		{ "first_of_the_list_matches", "a.txt", ".txt,.h", true },
+		{ "last_of_the_list_matches", "a.h", ".txt,.h", true },
+		{ "middle_of_the_list_matches", "a.c", ".txt,.c,.h", true },
+		{ "other_suffix_does_not_match", "a.o", ".txt,.h", false },
+		{ "suffix_in_the_middle_of_a_name_does_not_match",
+		  "a.txt.gz", ".txt", false },
+		{ "part_of_a_suffix_does_not_match", "a.tx", ".txt", false },
+		{ "name_shorter_than_the_suffix_does_not_match",
+		  "xt", ".txt", false },
+		{ "name_equal_to_the_suffix_matches", ".txt", ".txt", true },
+		{ "case_counts", "a.TXT", ".txt", false },
+		{ "no_dot_is_needed", "Makefile", "file", true },
+		{ "empty_list_matches_nothing", "a.txt", "", false },
+		{ "lone_comma_matches_nothing", "a.txt", ",", false },
+		{ "empty_suffix_at_the_end_matches_nothing",
+		  "a.o", ".txt,", false },
+		{ "empty_suffix_at_the_front_matches_nothing",
+		  "a.o", ",.txt", false },
+		{ "suffix_after_an_empty_one_matches", "a.txt", ",,.txt", true },
+		{ "suffix_before_an_empty_one_matches", "a.txt", ".txt,,", true },
+		{ "mismatch_does_not_leak_into_the_next_suffix",
+		  "a.c", ".h,.txt", false },
+		{ "match_does_not_need_the_later_suffixes",
+		  "a.txt", ".txt,.zzzz", true },
+		{ "two_suffixes_are_not_glued", "a.ab", "a,b", true },
+		{ "comma_in_a_name_is_not_matched", "a,b", "x,", false },
+		{ "name_longer_than_the_tail_matches",
+		  "0123456789012345678901234567890123456789.txt", ".txt", true },
+		{ "suffix_as_long_as_the_tail_matches",
+		  "x0123456789012345678901234567.txt",
+		  "0123456789012345678901234567.txt", true },
+		{ "suffix_longer_than_the_tail_never_matches",
+		  "x0123456789012345678901234567.txt",
+		  "x0123456789012345678901234567.txt", false },
+		{ "bytes_above_127_are_compared", "a.\xc3\xa9", ".\xc3\xa9", true },
+		{ "different_bytes_above_127_differ",
+		  "a.\xc3\xa8", ".\xc3\xa9", false },
+		{ "empty_name_never_matches", "", ".txt", false },
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		ok(ends_in(table[i].name, table[i].list) == table[i].match,
+		   table[i].claim, table[i].name);
+}
+
+static void test_suffix_verdict(void)
+{
+	static const struct {
+		const char *claim;
+		unsigned int mode;
+		bool match;
+		int verdict;
+	} table[] = {
+		{ "matching_file_passes", S_IFREG | 0644, true, 1 },
+		{ "other_file_is_the_servers", S_IFREG | 0644, false, 0 },
+		{ "directory_passes_by_any_name", S_IFDIR | 0755, false, 1 },
+		{ "matching_directory_passes", S_IFDIR | 0755, true, 1 },
+		{ "matching_symlink_passes", S_IFLNK | 0777, true, 1 },
+		{ "other_symlink_is_the_servers", S_IFLNK | 0777, false, 0 },
+		{ "block_device_is_not_taken_for_a_directory",
+		  S_IFBLK | 0600, false, 0 },
+		{ "socket_is_not_taken_for_a_directory",
+		  S_IFSOCK | 0755, false, 0 },
+		{ "matching_name_that_does_not_exist_passes", 0, true, 1 },
+		{ "other_name_that_does_not_exist_is_the_servers", 0, false, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		ok(suffix_verdict(table[i].mode, table[i].match) ==
+		   table[i].verdict, table[i].claim, "verdict");
+}
+
+static void test_readonly_ops(void)
+{
+	unsigned long long all = OP(1) | OP(3) | OP(4) | OP(5) | OP(14) |
+				 OP(15) | OP(16) | OP(17) | OP(28) | OP(52);
+
+	ok(!(readonly_ops(all) & OP(4)), "readonly_leaves_setattr_out", "");
+	ok(!(readonly_ops(all) & OP(16)), "readonly_leaves_write_out", "");
+	ok((readonly_ops(all) | OP(4) | OP(16)) == all,
+	   "readonly_keeps_all_else", "");
+	ok(!(readonly_ops(OP(1)) & ~OP(1)), "readonly_adds_nothing", "");
+}
+
+int main(void)
+{
+	test_suffix_match();
+	test_suffix_verdict();
+	test_readonly_ops();
+	printf("1..%d\n", count);
+	return failed != 0;
+}
