@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What BPF policies and C programs of fusepass agree on.
+ *
+ * Fixed-width types, explicit padding, a size assert per struct; nothing else
+ * is shared between the two sides. Policies include it after vmlinux.h, C code
+ * as it is. The terms (pass, ops_mask, verdict) are the kernel's own: see
+ * Documentation/filesystems/fuse/fuse-passthrough.rst of the patched kernel.
+ */
+#ifndef FUSEPASS_ABI_H
+#define FUSEPASS_ABI_H
+
+#ifndef __VMLINUX_H__
+#include <linux/types.h>
+#endif
+
+#ifdef __cplusplus
+#define FUSEPASS_ABI_ASSERT(cond, text)	static_assert(cond, text)
+#else
+#define FUSEPASS_ABI_ASSERT(cond, text)	_Static_assert(cond, text)
+#endif
+
+/*
+ * Bits of an ops_mask, one for each FUSE opcode that can be passed. The same
+ * values as in <linux/fuse.h>, repeated because macros are not in BTF.
+ */
+#ifndef FUSE_PASSTHROUGH_OP
+#define FUSE_PASSTHROUGH_OP(op)		(1ULL << ((op) - 1))
+#define FUSE_PASSTHROUGH_OP_LOOKUP	FUSE_PASSTHROUGH_OP(1)
+#define FUSE_PASSTHROUGH_OP_GETATTR	FUSE_PASSTHROUGH_OP(3)
+#define FUSE_PASSTHROUGH_OP_SETATTR	FUSE_PASSTHROUGH_OP(4)
+#define FUSE_PASSTHROUGH_OP_READLINK	FUSE_PASSTHROUGH_OP(5)
+#define FUSE_PASSTHROUGH_OP_OPEN	FUSE_PASSTHROUGH_OP(14)
+#define FUSE_PASSTHROUGH_OP_READ	FUSE_PASSTHROUGH_OP(15)
+#define FUSE_PASSTHROUGH_OP_WRITE	FUSE_PASSTHROUGH_OP(16)
+#define FUSE_PASSTHROUGH_OP_STATFS	FUSE_PASSTHROUGH_OP(17)
+#define FUSE_PASSTHROUGH_OP_GETXATTR	FUSE_PASSTHROUGH_OP(22)
+#define FUSE_PASSTHROUGH_OP_LISTXATTR	FUSE_PASSTHROUGH_OP(23)
+#define FUSE_PASSTHROUGH_OP_OPENDIR	FUSE_PASSTHROUGH_OP(27)
+#define FUSE_PASSTHROUGH_OP_READDIR	FUSE_PASSTHROUGH_OP(28)
+#define FUSE_PASSTHROUGH_OP_ACCESS	FUSE_PASSTHROUGH_OP(34)
+#define FUSE_PASSTHROUGH_OP_READDIRPLUS	FUSE_PASSTHROUGH_OP(44)
+#define FUSE_PASSTHROUGH_OP_STATX	FUSE_PASSTHROUGH_OP(52)
+#define FUSE_PASSTHROUGH_OPS					\
+	(FUSE_PASSTHROUGH_OP_LOOKUP | FUSE_PASSTHROUGH_OP_GETATTR |	\
+	 FUSE_PASSTHROUGH_OP_SETATTR | FUSE_PASSTHROUGH_OP_READLINK |	\
+	 FUSE_PASSTHROUGH_OP_OPEN | FUSE_PASSTHROUGH_OP_READ |		\
+	 FUSE_PASSTHROUGH_OP_WRITE | FUSE_PASSTHROUGH_OP_STATFS |	\
+	 FUSE_PASSTHROUGH_OP_GETXATTR | FUSE_PASSTHROUGH_OP_LISTXATTR |	\
+	 FUSE_PASSTHROUGH_OP_OPENDIR | FUSE_PASSTHROUGH_OP_READDIR |	\
+	 FUSE_PASSTHROUGH_OP_ACCESS | FUSE_PASSTHROUGH_OP_READDIRPLUS |	\
+	 FUSE_PASSTHROUGH_OP_STATX)
+#endif
+
+/* Longest policy name with its NUL, as in struct fuse_policy_ops. */
+#define FUSEPASS_NAME_SIZE	16
+/* Longest name of a knob with its NUL. */
+#define FUSEPASS_KNOB_NAME_SIZE	64
+/* Largest text knob, `const volatile char knob[]`, with its NUL. */
+#define FUSEPASS_KNOB_TEXT_SIZE	4096
+
+/*
+ * Value of the map `counters` of the shipped policies (per CPU, one entry).
+ * Each member only grows; asked + passed + negative == lookups for a policy
+ * that fails no lookup.
+ */
+struct fusepass_counters {
+	__u64 lookups;		/* the program ran */
+	__u64 passed;		/* it passed a name that exists */
+	__u64 negative;		/* it passed a name that does not exist */
+	__u64 asked;		/* it left the name to the server */
+	__u64 created;		/* of lookups: the name was just created */
+	__u64 listed;		/* of lookups: an entry of a listing */
+};
+
+FUSEPASS_ABI_ASSERT(sizeof(struct fusepass_counters) == 48,
+		    "size of struct fusepass_counters");
+
+#endif
