@@ -55,13 +55,13 @@ stamp_set() {	# FILE KEY
 	mv "$1.tmp.$$" "$1"
 }
 
-# One at a time per cache: two builds of one O= directory destroy each other.
+# One at a time: two builds of one O= directory destroy each other.
 # A script that calls another one holds the lock for both.
 cache_lock() {
 	[ -z "${FUSEPASS_LOCKED:-}" ] || return 0
-	exec 9>"$CACHE/.lock"
+	exec 9>"$CACHE_ROOT/.lock"
 	if ! flock -n 9; then
-		say "waiting for another fusepass build that uses $CACHE"
+		say "waiting for another fusepass build that uses $CACHE_ROOT"
 		flock 9
 	fi
 	export FUSEPASS_LOCKED=1

@@ -1,29 +1,135 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 #
-# The kernel tree in the cache: what is its base, does it hold somebody's work, and
-# how its commits are exported. Sourced after lib.sh.
+# The kernel tree in the cache: what is its base, does it hold somebody's work, how are
+# its commits exported and how are patches made commits again. Sourced after lib.sh.
 #
 # The tree is a git repository: tag base-<version> is the pristine source, branch
 # `series` is that plus kernel/patches. People work in it, so nothing here moves it
 # unless all it holds is known: `fusepass-applied` in its git directory names the
-# last commit that was exported or applied; a head that is neither that one nor the
-# base holds somebody's commits.
+# last commit that was exported or applied and the hash of the patches it came from.
+# A head that is neither that one nor the base holds somebody's commits.
 
-# Never take the index lock for a mere look: its owner may be committing.
-export GIT_OPTIONAL_LOCKS=0
+# Never take the index lock for a mere look: its owner may be committing. And git does
+# the same on every machine, whatever its users have configured.
+export GIT_OPTIONAL_LOCKS=0 GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null
 
-# Commits that scripts make are the same on every machine, whatever the user's
-# git configuration is.
 tree_git() {
-	git -C "$LINUX" -c core.autocrlf=false -c core.hooksPath=/dev/null "$@"
+	git -C "$LINUX" -c core.hooksPath=/dev/null "$@"
 }
 
 tree_base() {	# the tag of the pristine base that the series sits on
 	tree_git describe --tags --abbrev=0 --match 'base-*' HEAD 2>/dev/null ||
-		die "$LINUX has no base-<version> tag (remove it and run 'make kernel-tree')"
+		die "$LINUX has no base-<version> tag (move it away and run 'make kernel-tree')"
 }
 
 tree_dirty() {
 	[ -n "$(tree_git status --porcelain --untracked-files=no)" ]
+}
+
+tree_untracked() {	# new files that nobody has added yet
+	tree_git ls-files --others --exclude-standard
+}
+
+tree_busy() {	# somebody is in the middle of an am, rebase or merge
+	local d
+	for d in rebase-apply rebase-merge MERGE_HEAD CHERRY_PICK_HEAD; do
+		[ ! -e "$LINUX/.git/$d" ] || return 0
+	done
+	return 1
+}
+
+patch_files() {
+	[ ! -d "$PATCHES" ] || find "$PATCHES" -name '*.patch' | sort
+}
+
+# What a set of patches says, apart from their file names.
+patches_hash() {	# DIR
+	find "$1" -name '*.patch' 2>/dev/null | sort | xargs -r cat | sha256sum | cut -d' ' -f1
+}
+
+# Deterministic: no commit ids, no git version, nothing that depends on how many
+# objects the repository has.
+tree_export() {	# DIR [REPOSITORY]
+	local repo=${2:-$LINUX}
+	git -C "$repo" -c core.hooksPath=/dev/null format-patch -q -o "$1" --zero-commit \
+		--no-signature -N --no-thread --full-index -M --stat=72 --no-base --no-notes \
+		"$(tree_base)..HEAD" --
+}
+
+tree_export_hash() {
+	local dir hash
+	dir=$(mktemp -d)
+	tree_export "$dir"
+	hash=$(patches_hash "$dir")
+	rm -rf "$dir"
+	echo "$hash"
+}
+
+tree_mark_applied() {
+	stamp_set "$LINUX/.git/fusepass-applied" "$(tree_git rev-parse HEAD) $(patches_hash "$PATCHES")"
+}
+
+# Does the tree's head hold exactly what kernel/patches says? On a base that is not the
+# pinned one an export differs in line numbers, so the mark is asked first.
+tree_is_applied() {
+	local mark=$LINUX/.git/fusepass-applied
+	stamp_is "$mark" "$(tree_git rev-parse HEAD) $(patches_hash "$PATCHES")" && return
+	[ "$(tree_export_hash)" = "$(patches_hash "$PATCHES")" ] || return 1
+	tree_mark_applied
+}
+
+# May a script give the tree another content? Says why not, in one line.
+tree_may_move() {
+	local head
+	head=$(tree_git rev-parse HEAD)
+	if tree_busy; then
+		say "$LINUX: an am, rebase or merge is under way there; end it first" >&2
+	elif tree_dirty; then
+		say "$LINUX has uncommitted changes: commit them there and run 'make series-export'," \
+		    "or use TREE=asis to build what is there" >&2
+	elif [ "$head" != "$(tree_git rev-parse "$(tree_base)^{commit}")" ] &&
+	     [ "$head" != "$(cut -d' ' -f1 "$LINUX/.git/fusepass-applied" 2>/dev/null)" ] &&
+	     ! tree_is_applied; then
+		say "$LINUX holds commits that kernel/patches does not: run 'make series-export'," \
+		    "or use TREE=asis to build what is there" >&2
+	else
+		return 0
+	fi
+	return 1
+}
+
+# The files that the patches touch, as patterns for a sparse checkout.
+patches_paths() {
+	# shellcheck disable=SC2046
+	sed -nE 's,^(diff --git a/(.*) b/.*)$,/\2,p; s,^rename to (.*)$,/\1,p' \
+		/dev/null $(patch_files) | sort -u
+	echo /Makefile
+}
+
+# A clone that shares the tree's objects and holds only the files that the series
+# touches: made in a second, and nobody's work is in it.
+clone_sparse() {	# DIR
+	rm -rf "$1"
+	git clone -q --shared --no-checkout "$LINUX" "$1"
+	git -C "$1" sparse-checkout init --no-cone
+	patches_paths | git -C "$1" sparse-checkout set --no-cone --stdin
+	git -C "$1" -c advice.detachedHead=false checkout -q -B series "$(tree_base)"
+}
+
+# Commits made by scripts depend on the patch and its parent only.
+am_one() {	# REPOSITORY PATCH
+	GIT_COMMITTER_NAME=fusepass GIT_COMMITTER_EMAIL=fusepass@invalid \
+		git -C "$1" -c gc.auto=0 -c core.hooksPath=/dev/null am -q --no-3way --no-gpg-sign \
+		--committer-date-is-author-date "$2" </dev/null
+}
+
+am_all() {	# REPOSITORY; stops at the first that fails and names it
+	local p
+	for p in $(patch_files); do
+		am_one "$1" "$p" || {
+			echo "error: $(basename "$p") does not apply"
+			return 1
+		}
+	done
 }
