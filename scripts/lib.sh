@@ -106,20 +106,25 @@ progress_filter() {	# NAME EXPECTED
 }
 
 # Run a long step: output to build/log/NAME.log, progress to the terminal. V=1 shows
-# everything. On failure the line that matters and the log's place, and return 1.
+# everything. On failure the line that matters and the log's place, and exit.
+# Never call it in a condition: bash would then run on after errors inside the step.
 run_logged() {	# NAME EXPECTED COMMAND...
-	local name=$1 expected=$2 log=$LOGS/$1.log start=$SECONDS status=0
+	local name=$1 expected=$2 log=$LOGS/$1.log start=$SECONDS status
 	shift 2
 	say "$name ..."
+	set +e
 	if [ "${V:-0}" = 1 ]; then
-		"$@" 2>&1 </dev/null | tee "$log" || status=$?
+		( set -e; "$@" ) 2>&1 </dev/null | tee "$log"
+		status=${PIPESTATUS[0]}
 	else
-		"$@" 2>&1 </dev/null | tee "$log" | progress_filter "$name" "$expected" || status=$?
+		( set -e; "$@" ) 2>&1 </dev/null | tee "$log" | progress_filter "$name" "$expected"
+		status=${PIPESTATUS[0]}
 	fi
+	set -e
 	if [ "$status" -ne 0 ]; then
 		printf 'fusepass: %s failed: %s (log: %s)\n' \
 			"$name" "$(log_reason "$log")" "${log#"$TOP"/}" >&2
-		return 1
+		exit 1
 	fi
 	say "$name: done in $((SECONDS - start)) s"
 }

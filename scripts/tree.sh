@@ -27,8 +27,11 @@ tree_dirty() {
 	[ -n "$(tree_git status --porcelain --untracked-files=no)" ]
 }
 
-tree_untracked() {	# new files that nobody has added yet
-	tree_git ls-files --others --exclude-standard
+# New files that nobody has added yet. The distributed source ignores everything at its
+# top, so git's own idea of ignored files is of no use ('git add' needs -f for a new one).
+tree_untracked() {
+	tree_git ls-files --others -x '*.o' -x '*.cmd' -x '*.d' -x '*.a' -x '*.pyc' -x '*.patch' \
+		-- fs include kernel lib mm Documentation tools/testing/selftests/filesystems
 }
 
 tree_busy() {	# somebody is in the middle of an am, rebase or merge
