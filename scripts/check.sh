@@ -1,0 +1,122 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Run tests that are already built, keep what each says as TAP in build/tap/, and end
+# with the sum of it:
+#
+#     scripts/check.sh PART...
+#
+# Parts: host, series, vmlinux, vm, vm-debug-short, vm-debug, kmemleak.
+
+. "$(dirname "$0")/lib.sh"
+
+TAP=$BUILD/tap
+fast=$CACHE/out-fast/vmlinux
+debug=$CACHE/out-debug/vmlinux
+suite=$TOP/tests/vm/suite.sh
+
+# A program that prints TAP. Its exit status counts as well: one that dies after its last
+# test, or cannot start, must not pass.
+run_tap() {	# NAME COMMAND...
+	local name=$1 status=0 start=$SECONDS
+	shift
+	"$@" </dev/null 2>&1 | tee "$TAP/$name.tap" | show_tap "$name" || status=$?
+	say "$name: $(tap_counts "$TAP/$name.tap"), $((SECONDS - start)) s"
+	if [ "$status" -ne 0 ] && ! grep -aq '^not ok' "$TAP/$name.tap"; then
+		printf '1..1\nnot ok 1 - %s # exit status %s\n' "$name" "$status" >"$TAP/$name-exit.tap"
+	fi
+}
+
+# Only what went wrong; V=1 shows all.
+show_tap() {	# NAME
+	if [ "${V:-0}" = 1 ]; then
+		cat
+	elif [ -t 1 ]; then
+		awk '/^(not )?ok / { n++; printf "\r%d tests\033[K", n; fflush() }
+		     /^not ok / || /^fusepass: / || /^dmesg scan: / { printf "\r\033[K%s\n", $0 }
+		     END { printf "\r\033[K" }'
+	else
+		awk -v every="${PROGRESS_EVERY:-30}" '
+		     /^(not )?ok / { n++; now = systime()
+			if (!last) last = now
+			if (now - last >= every) { last = now; print "# " n " tests"; fflush() } }
+		     /^not ok / || /^fusepass: / || /^dmesg scan: / { print; fflush() }'
+	fi
+}
+
+tap_counts() {	# FILE
+	"$TOP/tests/tap-sum.sh" "$1" | tail -n 1
+}
+
+# The suite in a guest. Its output is kept apart from what vmtest.sh itself has to say,
+# and how the guest ended is a test of its own.
+run_vm() {	# NAME KERNEL ARGUMENT...
+	local name=$1 kernel=$2 status=0 start=$SECONDS
+	shift 2
+	if [ ! -x "$suite" ]; then
+		printf '1..0 # SKIP no %s\n' "${suite#"$TOP"/}" >"$TAP/$name.tap"
+		return
+	fi
+	say "$name ..."
+	VM_NAME=$name "$TOP/tests/vmtest.sh" "$kernel" "$suite" "$@" 2>"$BUILD/vm-$name.err" |
+		show_tap "$name" || status=$?
+	cat "$BUILD/vm-$name.err" >&2
+	cp "$BUILD/vm/$name/output" "$TAP/$name.tap"
+	{
+		echo 1..2
+		case $status in
+		125) echo "not ok 1 - $name guest_ends_by_itself"
+		     echo "not ok 2 - $name kernel_log_is_clean" ;;
+		124) echo "ok 1 - $name guest_ends_by_itself"
+		     echo "not ok 2 - $name kernel_log_is_clean" ;;
+		*) echo "ok 1 - $name guest_ends_by_itself"
+		   if [ -s "$BUILD/vm-$name.err" ] && grep -q '^dmesg scan' "$BUILD/vm-$name.err"; then
+			echo "not ok 2 - $name kernel_log_is_clean"
+		   else
+			echo "ok 2 - $name kernel_log_is_clean"
+		   fi ;;
+		esac
+	} >"$TAP/$name-guest.tap"
+	if [ "$status" -ne 0 ] && ! grep -aq '^not ok' "$TAP/$name.tap" "$TAP/$name-guest.tap"; then
+		printf '1..1\nnot ok 1 - %s # exit status %s\n' "$name" "$status" >"$TAP/$name-exit.tap"
+	fi
+	say "$name: $(tap_counts "$TAP/$name.tap"), $((SECONDS - start)) s"
+}
+
+part_host() {
+	local t
+	for t in "$TOP"/tests/host/*.sh "$BUILD"/tests/host/* "$BUILD"/tests/policy/*; do
+		[ -f "$t" ] && [ -x "$t" ] || continue
+		run_tap "host-$(basename "$t" .sh)" "$t"
+	done
+}
+
+part_vm_debug_short() {
+	VM_TIMEOUT=${VM_TIMEOUT:-600} run_vm vm-debug-short "$debug" short
+}
+
+part_vm_debug() {
+	VM_TIMEOUT=${VM_TIMEOUT:-7200} run_vm vm-debug "$debug"
+}
+
+# kmemleak's own bookkeeping slows every allocation, so it has a pass of its own.
+part_kmemleak() {
+	VM_TIMEOUT=${VM_TIMEOUT:-3600} VM_APPEND="${VM_APPEND:-} kmemleak=on" FUSEPASS_KMEMLEAK=1 \
+		VM_ENV="${VM_ENV:-} FUSEPASS_KMEMLEAK" run_vm kmemleak "$debug" short
+}
+
+rm -rf "$TAP"
+mkdir -p "$TAP"
+for part; do
+	case $part in
+	host) part_host ;;
+	series) run_tap series "$TOP/scripts/series.sh" verify ;;
+	vmlinux) run_tap vmlinux "$TOP/scripts/gen-vmlinux-h.sh" --check ;;
+	vm) VM_TIMEOUT=${VM_TIMEOUT:-900} run_vm vm "$fast" ;;
+	vm-debug-short) part_vm_debug_short ;;
+	vm-debug) part_vm_debug ;;
+	kmemleak) part_kmemleak ;;
+	*) die "check: no such part: $part" ;;
+	esac
+done
+exec "$TOP/tests/tap-sum.sh" "$TAP"/*.tap
