@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The FUSE server of fusepass: a mirror of one directory.
+ *
+ * server.c        set-up, INIT, worker loop, tear-down
+ * server_init.c   the INIT exchange and what libfuse does not dispatch
+ * server_node.c   which nodeid is which object; bounded set of O_PATH fds
+ * server_cred.c   doing things as the caller
+ * server_attr.c   getattr setattr statx access statfs readlink
+ * server_name.c   lookup and whatever makes, moves or removes a name
+ * server_file.c   open files
+ * server_dir.c    open directories
+ * server_xattr.c  extended attributes, file attributes (ioctl)
+ * server_ctl.c    the control socket
+ *
+ * In each, do_x() returns 0 or -errno and x() replies exactly once.
+ */
+#ifndef FUSEPASS_SERVER_H
+#define FUSEPASS_SERVER_H
+
+#define FUSE_USE_VERSION 314
+
+#include <fuse_lowlevel.h>
+#include <linux/stat.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "server_proto.h"
+#include "util.h"
+
+#define SERVER_ROOT_ID		1ULL
+#define SERVER_FOREIGN_BIT	(1ULL << 63)
+
+struct node;
+struct node_table;
+
+/* A reference-counted O_PATH fd of an object. */
+struct path_fd {
+	int fd;
+	unsigned int refs;		/* under the table's lock */
+	struct node *node;		/* that caches it, or NULL; same lock */
+	struct path_fd *newer, *older;	/* list of idle ones; same lock */
+};
+
+struct server {
+	struct fuse_session *se;
+	char *source;			/* absolute path of what is served */
+	char *mountpoint;
+	double timeout;			/* seconds that names and attributes hold */
+	int root_fd;			/* O_RDONLY; file handles start here */
+	uint32_t connection;		/* number in /sys/fs/fuse/connections */
+	uint64_t offered;		/* INIT flags that the kernel knows */
+	uint32_t kernel_minor;
+	uint32_t stack_depth;		/* max_stack_depth of the INIT reply */
+	bool inode_passthrough;		/* FUSE_PASSTHROUGH_INO is negotiated */
+	uint64_t init_unique;		/* of the INIT request; 0: none yet */
+	struct node_table *nodes;
+	_Atomic uint64_t requests[PROTO_OP_MAX];
+};
+
+/* The request that the calling thread works on, as the kernel sent it. */
+extern __thread const struct proto_in_header *server_request;
+/* What its setxattr_flags said; libfuse gets the older, shorter layout. */
+extern __thread uint32_t server_setxattr_flags;
+
+static inline const void *server_request_arg(void)
+{
+	return server_request + 1;
+}
+
+static inline struct server *server_of(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+/* server.c */
+struct server_options {
+	const char *source;
+	const char *mountpoint;
+	const char *mount_options;	/* for -o, or NULL */
+	double timeout;
+};
+/* Called once INIT is through and before any other request is answered. */
+typedef int (*server_ready_fn)(struct server *srv, void *arg);
+int server_create(const struct server_options *opts, struct server **srv);
+int server_mount(struct server *srv, const char *mount_options);
+int server_run(struct server *srv, server_ready_fn ready, void *arg);
+void server_destroy(struct server *srv);
+
+/* server_init.c */
+int server_io_attach(struct server *srv);
+void server_init(void *userdata, struct fuse_conn_info *conn);
+void server_extra(fuse_req_t req, fuse_ino_t nodeid);
+
+/* server_node.c */
+struct node_entry {
+	uint64_t nodeid;
+	uint32_t generation;
+	struct statx stx;
+};
+#define NODE_STATX_MASK	(STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID)
+int node_table_create(struct server *srv);
+void node_table_destroy(struct server *srv);
+int node_open(struct server *srv, uint64_t nodeid, struct path_fd **path);
+void path_put(struct server *srv, struct path_fd *path);
+int node_enter(struct server *srv, uint64_t parent, const char *name, int fd,
+	       struct node_entry *entry);
+void node_forget(struct server *srv, uint64_t nodeid, uint64_t count);
+struct node *node_pin(struct server *srv, uint64_t nodeid);
+void node_unpin(struct server *srv, struct node *node);
+void node_moved(struct server *srv, int dirfd, uint64_t parent,
+		const char *name);
+void node_stats(struct server *srv, uint64_t *nodes, uint64_t *fds);
+
+/* Takes a reference for a scope: `_cleanup_path_ struct path_ref p = {srv};` */
+struct path_ref {
+	struct server *srv;
+	struct path_fd *path;
+};
+static inline void path_ref_cleanup(struct path_ref *ref)
+{
+	if (ref->path)
+		path_put(ref->srv, ref->path);
+}
+#define _cleanup_path_	__attribute__((cleanup(path_ref_cleanup)))
+static inline int path_ref_open(struct path_ref *ref, uint64_t nodeid)
+{
+	return node_open(ref->srv, nodeid, &ref->path);
+}
+/* "/proc/self/fd/N": for calls that cannot take an O_PATH fd. */
+struct proc_path {
+	char text[32];
+};
+struct proc_path proc_path_of(int fd);
+
+/* server_cred.c */
+enum cred_mode {
+	CRED_CREATE,	/* caller's ids, our capabilities: make objects */
+	CRED_NO_FSETID,	/* the same without CAP_FSETID: suid/sgid are cleared */
+	CRED_CALLER,	/* caller's ids, and no capability unless it is root */
+};
+struct cred_scope {
+	bool changed;
+};
+int cred_enter(fuse_req_t req, enum cred_mode mode, struct cred_scope *scope);
+void cred_leave(struct cred_scope *scope);
+#define _cleanup_cred_	__attribute__((cleanup(cred_leave)))
+int cred_set_umask(mode_t mask);
+
+/* server_attr.c */
+void attr_to_stat(uint64_t nodeid, const struct statx *stx, struct stat *st);
+void attr_to_proto(uint64_t nodeid, const struct statx *stx,
+		   struct proto_statx *out);
+void attr_timeout(double timeout, uint64_t *sec, uint32_t *nsec);
+void attr_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void attr_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int to_set,
+		  struct fuse_file_info *fi);
+void attr_statx(fuse_req_t req, fuse_ino_t ino);
+void attr_access(fuse_req_t req, fuse_ino_t ino, int mask);
+void attr_statfs(fuse_req_t req, fuse_ino_t ino);
+void attr_readlink(fuse_req_t req, fuse_ino_t ino);
+
+/* server_name.c */
+void name_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
+void name_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count);
+void name_forget_multi(fuse_req_t req, size_t count,
+		       struct fuse_forget_data *forgets);
+void name_mknod(fuse_req_t req, fuse_ino_t parent, const char *name,
+		mode_t mode, dev_t rdev);
+void name_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name,
+		mode_t mode);
+void name_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
+		  const char *name);
+void name_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent,
+	       const char *name);
+void name_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
+void name_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
+void name_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
+		 fuse_ino_t newparent, const char *newname, unsigned int flags);
+int name_entry(struct server *srv, uint64_t parent, const char *name, int dirfd,
+	       struct node_entry *entry);
+void name_reply_open(fuse_req_t req, const struct node_entry *entry,
+		     const struct fuse_file_info *fi);
+void name_param(struct server *srv, const struct node_entry *entry,
+		struct fuse_entry_param *param);
+
+/* server_file.c */
+struct open_file {
+	int fd;
+	struct node *pin;	/* see node_pin() */
+};
+static inline int file_fd(const struct fuse_file_info *fi)
+{
+	return ((struct open_file *)(uintptr_t)fi->fh)->fd;
+}
+void file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void file_create(fuse_req_t req, fuse_ino_t parent, const char *name,
+		 mode_t mode, struct fuse_file_info *fi);
+void file_tmpfile(fuse_req_t req, fuse_ino_t parent);
+void file_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+	       struct fuse_file_info *fi);
+void file_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
+		off_t off, struct fuse_file_info *fi);
+void file_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void file_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void file_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
+		struct fuse_file_info *fi);
+void file_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
+		    off_t length, struct fuse_file_info *fi);
+void file_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
+		struct fuse_file_info *fi);
+void file_copy_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
+		     struct fuse_file_info *fi_in, fuse_ino_t ino_out,
+		     off_t off_out, struct fuse_file_info *fi_out, size_t len,
+		     int flags);
+void file_copy_range_64(fuse_req_t req, fuse_ino_t ino);
+/* A buffer of the calling thread, at least @size long; NULL without memory. */
+char *file_thread_buffer(size_t size);
+void file_unopen(struct server *srv, struct open_file *file);
+
+/* server_dir.c */
+void dir_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void dir_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+	      struct fuse_file_info *fi);
+void dir_read_plus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+		   struct fuse_file_info *fi);
+void dir_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void dir_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
+	       struct fuse_file_info *fi);
+int dir_fd(const struct fuse_file_info *fi);
+
+/* server_xattr.c */
+void xattr_set(fuse_req_t req, fuse_ino_t ino, const char *name,
+	       const char *value, size_t size, int flags);
+void xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);
+void xattr_list(fuse_req_t req, fuse_ino_t ino, size_t size);
+void xattr_remove(fuse_req_t req, fuse_ino_t ino, const char *name);
+void xattr_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned int cmd, void *arg,
+		 struct fuse_file_info *fi, unsigned int flags,
+		 const void *in, size_t in_size, size_t out_size);
+
+/* server_ctl.c */
+struct server_ctl;
+int server_ctl_start(struct server *srv, struct server_ctl **ctl);
+void server_ctl_stop(struct server_ctl *ctl);
+
+#endif
