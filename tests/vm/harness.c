@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The harness of harness.h: case processes, their namespaces, TAP. */
+#include "harness.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <grp.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { EXIT_OK, EXIT_FAILED, EXIT_SKIPPED = 77 };
+
+static struct test *first, **last = &first;
+void (*harness_at_end)(void);
+int harness_patience = 1;
+char harness_bin[PATH_MAX];
+/* Shared with the processes of the cases, which say here why they skip. */
+enum { SKIP_REASON_SIZE = 256 };
+static char *skip_reason;
+
+void test_register(struct test *test)
+{
+	*last = test;
+	last = &test->next;
+}
+
+/* One write, so that lines of several processes do not mix. */
+static void put_line(const char *head, const char *fmt, va_list ap)
+{
+	char line[1024];
+	int n = snprintf(line, sizeof(line), "%s", head);
+
+	n += vsnprintf(line + n, sizeof(line) - n - 1, fmt, ap);
+	if (n > (int)sizeof(line) - 2)
+		n = sizeof(line) - 2;
+	line[n++] = '\n';
+	if (write(STDOUT_FILENO, line, n) < 0)
+		_exit(EXIT_FAILED);
+}
+
+void note(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	put_line("# ", fmt, ap);
+	va_end(ap);
+}
+
+static void __attribute__((noreturn)) end_process(int status)
+{
+	void (*at_end)(void) = harness_at_end;
+
+	/* It may fail itself. */
+	harness_at_end = NULL;
+	if (at_end)
+		at_end();
+	_exit(status);
+}
+
+void test_fail(const char *file, int line, const char *fmt, ...)
+{
+	const char *base = strrchr(file, '/');
+	char head[128];
+	va_list ap;
+
+	snprintf(head, sizeof(head), "# %s:%d: ", base ? base + 1 : file, line);
+	va_start(ap, fmt);
+	put_line(head, fmt, ap);
+	va_end(ap);
+	end_process(EXIT_FAILED);
+}
+
+void test_skip(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(skip_reason, SKIP_REASON_SIZE, fmt, ap);
+	va_end(ap);
+	end_process(EXIT_SKIPPED);
+}
+
+pid_t spawn(int (*fn)(void *), void *arg)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		FAIL("fork: %s", strerrorname_np(errno));
+	if (!pid)
+		_exit(fn(arg));
+	return pid;
+}
+
+int reap(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) != pid)
+		if (errno != EINTR)
+			FAIL("waitpid: %s", strerrorname_np(errno));
+	return WIFEXITED(status) ? WEXITSTATUS(status)
+				 : 128 + WTERMSIG(status);
+}
+
+int in_child(int (*fn)(void *), void *arg)
+{
+	return reap(spawn(fn, arg));
+}
+
+struct as_uid {
+	uid_t uid;
+	int (*fn)(void *arg);
+	void *arg;
+};
+
+static int become_uid(void *p)
+{
+	struct as_uid *a = p;
+
+	OK(setgroups(0, NULL));
+	OK(setresgid(a->uid, a->uid, a->uid));
+	OK(setresuid(a->uid, a->uid, a->uid));
+	return a->fn(a->arg);
+}
+
+int as_uid(uid_t uid, int (*fn)(void *), void *arg)
+{
+	struct as_uid a = { uid, fn, arg };
+
+	return in_child(become_uid, &a);
+}
+
+void put_file(const char *path, const char *text, mode_t mode)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	if (fd < 0)
+		FAIL("create %s: %s", path, strerrorname_np(errno));
+	EQ(write(fd, text, strlen(text)), strlen(text));
+	OK(fchmod(fd, mode));
+	close(fd);
+}
+
+const char *get_file(const char *path)
+{
+	static char buf[65536];
+	int fd = open(path, O_RDONLY);
+	ssize_t n, got = 0;
+
+	if (fd < 0)
+		FAIL("open %s: %s", path, strerrorname_np(errno));
+	while ((n = read(fd, buf + got, sizeof(buf) - 1 - got)) > 0)
+		got += n;
+	if (n < 0)
+		FAIL("read %s: %s", path, strerrorname_np(errno));
+	close(fd);
+	buf[got] = '\0';
+	return buf;
+}
+
+bool file_is(const char *path, const char *text)
+{
+	const char *got = get_file(path);
+
+	if (!strcmp(got, text))
+		return true;
+	note("%s holds \"%.60s\", not \"%.60s\"", path, got, text);
+	return false;
+}
+
+void set_sysctl(const char *path, const char *text)
+{
+	int fd = OK(open(path, O_WRONLY));
+
+	EQ(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+void drop_caches(void)
+{
+	set_sysctl("/proc/sys/vm/drop_caches", "2");
+}
+
+int dir_count(const char *dir)
+{
+	DIR *d = opendir(dir);
+	int n = 0;
+
+	if (!d)
+		FAIL("opendir %s: %s", dir, strerrorname_np(errno));
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+bool dir_has(const char *dir, const char *name)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+	bool found = false;
+
+	if (!d)
+		FAIL("opendir %s: %s", dir, strerrorname_np(errno));
+	while ((e = readdir(d)))
+		found |= !strcmp(e->d_name, name);
+	closedir(d);
+	return found;
+}
+
+/* Everything below runs the cases. */
+
+static void enter_case_dir(const char *name)
+{
+	const char *work = getenv("FUSEPASS_WORK");
+	char dir[PATH_MAX];
+
+	snprintf(dir, sizeof(dir), "%s/%s.XXXXXX", work ? work : "/tmp", name);
+	if (!mkdtemp(dir) || chdir(dir) || chmod(".", 0755))
+		FAIL("directory %s: %s", dir, strerrorname_np(errno));
+}
+
+static void run_as_init(const struct test *test)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	umask(022);
+	OK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	/* Ours names the processes of the new pid namespace. */
+	OK(mount("proc", "/proc", "proc", 0, NULL));
+	enter_case_dir(test->name);
+	test->run();
+	end_process(EXIT_OK);
+}
+
+/* Between harness and case, so that the pid namespace begins with the case. */
+static void run_in_namespaces(const struct test *test)
+{
+	int status;
+	pid_t pid;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (unshare(CLONE_NEWNS | CLONE_NEWPID))
+		FAIL("unshare: %s", strerrorname_np(errno));
+	pid = fork();
+	if (pid < 0)
+		FAIL("fork: %s", strerrorname_np(errno));
+	if (!pid)
+		run_as_init(test);
+	waitpid(pid, &status, 0);
+	if (WIFSIGNALED(status)) {
+		note("killed by signal %d", WTERMSIG(status));
+		_exit(EXIT_FAILED);
+	}
+	_exit(WEXITSTATUS(status));
+}
+
+static void show_stacks(void)
+{
+	DIR *proc = opendir("/proc");
+	char path[300], line[256];
+	struct dirent *e;
+
+	while (proc && (e = readdir(proc))) {
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/proc/%s/stack", e->d_name);
+		if (e->d_name[0] < '0' || e->d_name[0] > '9' ||
+		    !(f = fopen(path, "r")))
+			continue;
+		for (int n = 0; n < 8 && fgets(line, sizeof(line), f); n++)
+			if (strstr(line, "fuse") || strstr(line, "bpf"))
+				note("%s %s", path, line);
+		fclose(f);
+	}
+	if (proc)
+		closedir(proc);
+}
+
+/* Frees whoever waits for a server that is no more. */
+static void abort_connections(void)
+{
+	const char *dir = "/sys/fs/fuse/connections";
+	DIR *d = opendir(dir);
+	char path[300];
+	struct dirent *e;
+	int fd;
+
+	while (d && (e = readdir(d))) {
+		snprintf(path, sizeof(path), "%s/%s/abort", dir, e->d_name);
+		fd = open(path, O_WRONLY);
+		if (fd >= 0 && write(fd, "1", 1) != 1)
+			note("cannot abort %s", path);
+		if (fd >= 0)
+			close(fd);
+	}
+	if (d)
+		closedir(d);
+}
+
+/* Waits for the case, not longer than it may take. */
+static int wait_case(pid_t pid)
+{
+	int tenths = 400 * harness_patience, status;
+
+	for (int i = 0; i < tenths; i++) {
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return WIFEXITED(status) ? WEXITSTATUS(status)
+						 : EXIT_FAILED;
+		usleep(i < 100 ? 10000 : 100000);
+	}
+	note("hangs; stacks that mention fuse or bpf:");
+	show_stacks();
+	kill(pid, SIGKILL);
+	abort_connections();
+	for (int i = 0; i < 100; i++) {
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return EXIT_FAILED;
+		usleep(100000);
+	}
+	note("and cannot be killed");
+	return EXIT_FAILED;
+}
+
+static bool selected(const struct test *test, char **patterns)
+{
+	if (!*patterns)
+		return true;
+	for (; *patterns; patterns++)
+		if (!fnmatch(*patterns, test->name, 0))
+			return true;
+	return false;
+}
+
+static bool run_case(const struct test *test, int number)
+{
+	struct timespec a, b;
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	pid = fork();
+	if (!pid)
+		run_in_namespaces(test);
+	status = pid < 0 ? EXIT_FAILED : wait_case(pid);
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	if (status == EXIT_SKIPPED)
+		printf("ok %d - %s # SKIP %s\n", number, test->name,
+		       skip_reason);
+	else
+		printf("%sok %d - %s # %ld ms\n",
+		       status == EXIT_OK ? "" : "not ", number, test->name,
+		       (b.tv_sec - a.tv_sec) * 1000 +
+		       (b.tv_nsec - a.tv_nsec) / 1000000);
+	return status == EXIT_OK || status == EXIT_SKIPPED;
+}
+
+static void find_self(void)
+{
+	ssize_t n = readlink("/proc/self/exe", harness_bin,
+			     sizeof(harness_bin) - 1);
+
+	harness_bin[n < 0 ? 0 : n] = '\0';
+	if (strrchr(harness_bin, '/'))
+		*strrchr(harness_bin, '/') = '\0';
+}
+
+int main(int argc, char **argv)
+{
+	const char *patience = getenv("FUSEPASS_PATIENCE");
+	bool brief = false, list = false, good = true;
+	int number = 0;
+
+	find_self();
+	skip_reason = mmap(NULL, SKIP_REASON_SIZE, PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (skip_reason == MAP_FAILED)
+		return 1;
+	if (patience)
+		harness_patience = atoi(patience) > 0 ? atoi(patience) : 1;
+	for (argv++, argc--; argc > 0 && !strncmp(*argv, "--", 2); argv++, argc--) {
+		brief |= !strcmp(*argv, "--short");
+		list |= !strcmp(*argv, "--list");
+	}
+	for (struct test *t = first; t; t = t->next) {
+		if (!selected(t, argv) || (brief && (t->flags & T_LONG)))
+			continue;
+		if (list)
+			printf("%s\n", t->name);
+		else
+			good &= run_case(t, ++number);
+	}
+	if (!list)
+		printf("1..%d\n", number);
+	return !good;
+}

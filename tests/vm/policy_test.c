@@ -1,0 +1,2015 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The policy hook, against a raw server and a policy that does what it is told.
+ *
+ * Attach and its errors, verdicts, what a policy may stage, coherence, faults,
+ * and what can be seen from outside. The shipped policies and the command are
+ * tested in cli.sh, the UAPI beneath in raw_test.c.
+ */
+#include "harness.h"
+#include "polload.h"
+#include "rawfuse.h"
+
+#include <bpf/bpf.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <time.h>
+#include <unistd.h>
+
+static int open_path(const char *path)
+{
+	return OK(open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+}
+
+static struct rf *mount_conf(struct rf_conf *conf)
+{
+	rf_make_tree();
+	return rf_mount(NULL, conf);
+}
+
+static struct rf *mount_tree(void)
+{
+	struct rf_conf conf = RF_DEFAULT;
+
+	return mount_conf(&conf);
+}
+
+/* Names and attributes the server gave are valid for an hour. */
+static struct rf *mount_caching(void)
+{
+	struct rf_conf conf = RF_DEFAULT;
+
+	conf.valid = 3600;
+	return mount_conf(&conf);
+}
+
+static struct stat stat_of(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st))
+		FAIL("lstat %s: %s", path, strerrorname_np(errno));
+	return st;
+}
+
+static void expect_same_stat(const char *a, const char *b)
+{
+	struct stat x = stat_of(a), y = stat_of(b);
+
+	EQ(x.st_ino, y.st_ino);
+	EQ(x.st_mode, y.st_mode);
+	EQ(x.st_size, y.st_size);
+	EQ(x.st_nlink, y.st_nlink);
+	EQ(x.st_uid, y.st_uid);
+	EQ(x.st_mtim.tv_nsec, y.st_mtim.tv_nsec);
+}
+
+/* A "-1 and errno" as a test of lookup alone. */
+static int lookup(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st);
+}
+
+/* Output of a shell command, NUL terminated, in a static buffer. */
+static const char *output_of(const char *fmt, ...)
+{
+	static char out[65536];
+	char cmd[1024];
+	va_list ap;
+	FILE *f;
+	size_t n;
+
+	va_start(ap, fmt);
+	vsnprintf(cmd, sizeof(cmd), fmt, ap);
+	va_end(ap);
+	f = popen(cmd, "r");
+	CHECK(f);
+	n = fread(out, 1, sizeof(out) - 1, f);
+	out[n] = '\0';
+	if (pclose(f))
+		FAIL("%s: failed: %.200s", cmd, out);
+	return out;
+}
+
+static void expect_text(const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		FAIL("\"%s\" is not in: %.600s", part, text);
+}
+
+/* Attach: errors. A failed attach leaves no trace, so each of these ends with
+ * one that works. */
+
+static void expect_attach_works(struct rf *rf)
+{
+	char name[32];
+	struct pol *p;
+
+	CHECK(rf_policy_line(rf, "policy", name, sizeof(name)));
+	CHECK(!strcmp(name, "none"));
+	p = pol_attach(rf, 0);
+	CHECK(rf_policy_line(rf, "policy", name, sizeof(name)));
+	CHECK(!strcmp(name, "rules"));
+	pol_detach(p);
+}
+
+TEST(attach_to_an_fd_that_is_not_fuse_is_ebadf)
+{
+	struct rf *rf = mount_tree();
+
+	NERR(pol_attach_with(NULL, open_path("b"), rf->root, 0, 0), EBADF);
+	NERR(pol_attach_with(NULL, open_path("/dev/null"), rf->root, 0, 0),
+	     EBADF);
+	NERR(pol_attach_with(NULL, 9999, rf->root, 0, 0), EBADF);
+	NERR(pol_attach_with(NULL, -1, rf->root, 0, 0), EBADF);
+	expect_attach_works(rf);
+}
+
+static int attach_without_admin(void *arg)
+{
+	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct caps[2];
+
+	OK(syscall(SYS_capget, &head, caps));
+	caps[0].effective &= ~(1U << CAP_SYS_ADMIN);
+	caps[0].permitted &= ~(1U << CAP_SYS_ADMIN);
+	OK(syscall(SYS_capset, &head, caps));
+	NERR(pol_try_attach(arg), EPERM);
+	return 0;
+}
+
+TEST(attach_without_cap_sys_admin_is_eperm)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_open(NULL, open_path("m"), rf->root, 0, 0);
+
+	/* It keeps what BPF itself needs: CAP_BPF and CAP_PERFMON. */
+	pol_load(p);
+	EQ(in_child(attach_without_admin, p), 0);
+	expect_attach_works(rf);
+}
+
+TEST(attach_without_passthrough_ino_is_eopnotsupp)
+{
+	struct rf_conf conf = RF_DEFAULT;
+	struct rf *rf;
+
+	conf.flags = RF_PASSTHROUGH;
+	rf = mount_conf(&conf);
+	NERR(pol_attach_with(NULL, open_path("m"), rf->root, 0, 0), EOPNOTSUPP);
+}
+
+TEST(attach_checks_the_number_of_the_connection)
+{
+	struct rf *rf = mount_tree();
+	int m = open_path("m");
+
+	NERR(pol_attach_with(NULL, m, rf->root, rf_connection(rf) + 1, 0),
+	     EINVAL);
+	EQ(pol_attach_with(NULL, m, rf->root, rf_connection(rf), 0), 0);
+	EQ(pol_attach_with(NULL, m, rf->root, 0, 0), 0);
+}
+
+TEST(attach_with_unknown_flags_is_einval)
+{
+	struct rf *rf = mount_tree();
+
+	for (unsigned int bit = 0; bit < 32; bit++) {
+		int err = pol_attach_with(NULL, open_path("m"), rf->root, 0,
+					  1U << bit);
+
+		EQ(err, 1U << bit == POL_F_HIDES ? 0 : -EINVAL);
+		if (bit == 3)
+			bit = 30;
+	}
+}
+
+TEST(attach_without_a_name_is_einval)
+{
+	struct rf *rf = mount_tree();
+
+	NERR(pol_attach_with("", open_path("m"), rf->root, 0, 0), EINVAL);
+	expect_attach_works(rf);
+}
+
+TEST(attach_with_an_unterminated_name_is_refused)
+{
+	struct rf *rf = mount_tree();
+	int err = pol_attach_with("0123456789abcdef", open_path("m"), rf->root,
+				  0, 0);
+
+	if (err != -EINVAL && err != -E2BIG)
+		FAIL("attach gives %d", err);
+	expect_attach_works(rf);
+}
+
+TEST(attach_with_a_bad_backing_fd_is_ebadf)
+{
+	struct rf *rf = mount_tree();
+
+	NERR(pol_attach_with(NULL, open_path("m"), 9999, 0, 0), EBADF);
+	NERR(pol_attach_with(NULL, open_path("m"), -1, 0, 0), EBADF);
+	expect_attach_works(rf);
+}
+
+TEST(attach_with_a_file_as_backing_root_is_enotdir)
+{
+	struct rf *rf = mount_tree();
+
+	NERR(pol_attach_with(NULL, open_path("m"), open_path("b/f"), 0, 0),
+	     ENOTDIR);
+	expect_attach_works(rf);
+}
+
+TEST(attach_with_its_own_mount_as_backing_root_is_eloop)
+{
+	struct rf *rf = mount_tree();
+
+	NERR(pol_attach_with(NULL, open_path("m"), open_path("m"), 0, 0), ELOOP);
+	NERR(pol_attach_with(NULL, open_path("m"), open_path("m/d"), 0, 0),
+	     ELOOP);
+	expect_attach_works(rf);
+}
+
+TEST(attach_with_a_backing_root_too_deep_is_eloop)
+{
+	struct rf *rf = mount_tree();
+
+	OK(mkdir("u", 0755));
+	OK(mkdir("w", 0755));
+	OK(mkdir("o", 0755));
+	if (mount("overlay", "o", "overlay", 0,
+		  "lowerdir=b,upperdir=u,workdir=w")) {
+		if (errno == ENODEV)
+			test_skip("no overlayfs in this kernel");
+		FAIL("overlay: %s", strerrorname_np(errno));
+	}
+	NERR(pol_attach_with(NULL, open_path("m"), open_path("o"), 0, 0), ELOOP);
+	expect_attach_works(rf);
+}
+
+TEST(second_policy_on_a_connection_is_ebusy)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+
+	NERR(pol_attach_with("second", open_path("m"), rf->root, 0, 0), EBUSY);
+	pol_detach(p);
+	EQ(pol_attach_with("second", open_path("m"), rf->root, 0, 0), 0);
+}
+
+TEST(two_connections_may_have_a_policy_each)
+{
+	struct rf_conf conf = RF_DEFAULT;
+	struct rf *rf = mount_tree(), *rf2 = rf_mount("m2", &conf);
+	struct pol *p = pol_attach(rf, 0), *p2 = pol_attach(rf2, 0);
+
+	pol_rule(p, "f", -EACCES);
+	ERR(lookup("m/f"), EACCES);
+	OK(lookup("m2/f"));
+	pol_detach(p);
+	OK(lookup("m/f"));
+	pol_rule(p2, "g", -EACCES);
+	ERR(lookup("m2/g"), EACCES);
+}
+
+TEST(attach_to_an_unmounted_connection_is_enotconn)
+{
+	struct rf *rf = mount_tree();
+	int root = open_path("b"), dev = dup(rf->dev);
+
+	rf_umount(rf);
+	NERR(pol_attach_with(NULL, dev, root, 0, 0), ENOTCONN);
+}
+
+TEST(any_fd_of_the_connection_names_it)
+{
+	struct rf *rf = mount_tree();
+	int fds[] = { open_path("m"), open_path("m/f"), rf->dev,
+		      OK(open("m/f", O_RDONLY)),
+		      OK(open("m/d", O_RDONLY | O_DIRECTORY)) };
+
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		EQ(pol_attach_with(NULL, fds[i], rf->root, 0, 0), 0);
+}
+
+struct attach_early {
+	struct pol *p;
+	int err;
+	bool done;
+};
+
+static void *attach_early(void *arg)
+{
+	struct attach_early *a = arg;
+
+	a->err = pol_try_attach(a->p);
+	__atomic_store_n(&a->done, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+TEST(attach_before_init_waits_for_it)
+{
+	struct rf_conf conf = RF_DEFAULT;
+	struct attach_early a = { 0 };
+	pthread_t thread;
+	struct rf *rf;
+
+	rf_make_tree();
+	conf.hold_init = true;
+	rf = rf_open(&conf);
+	rf_serve(rf, NULL);
+	a.p = pol_open(NULL, rf->dev, rf->root, 0, 0);
+	pol_load(a.p);
+	CHECK(!pthread_create(&thread, NULL, attach_early, &a));
+	usleep(300000);
+	CHECK(!__atomic_load_n(&a.done, __ATOMIC_ACQUIRE));
+	rf_answer_init(rf);
+	pthread_join(thread, NULL);
+	EQ(a.err, 0);
+	rf_reset(rf);
+	OK(lookup("m/f"));
+	EQ(rf_count_all(rf), 0);
+}
+
+static int attach_and_wait(void *arg)
+{
+	pol_try_attach(arg);
+	return 1;
+}
+
+TEST(attach_before_init_can_be_killed)
+{
+	struct rf_conf conf = RF_DEFAULT;
+	struct pol *p;
+	struct rf *rf;
+	pid_t pid;
+
+	rf_make_tree();
+	conf.hold_init = true;
+	rf = rf_open(&conf);
+	rf_serve(rf, NULL);
+	p = pol_open(NULL, rf->dev, rf->root, 0, 0);
+	pol_load(p);
+	pid = spawn(attach_and_wait, p);
+	usleep(300000);
+	EQ(waitpid(pid, NULL, WNOHANG), 0);
+	OK(kill(pid, SIGKILL));
+	EQ(reap(pid), 128 + SIGKILL);
+	rf_answer_init(rf);
+	expect_attach_works(rf);
+}
+
+/* What passes needs no server; without the policy it does. */
+
+/* The read side of everything in the tree. */
+static void use_tree(void)
+{
+	struct statfs sf;
+	char buf[64];
+
+	expect_same_stat("m/f", "b/f");
+	expect_same_stat("m/d/x/y", "b/d/x/y");
+	expect_same_stat("m/l", "b/l");
+	expect_same_stat("m/p", "b/p");
+	CHECK(file_is("m/f", "file f\n"));
+	CHECK(file_is("m/d/x/y", "deep\n"));
+	EQ(dir_count("m"), dir_count("b"));
+	CHECK(dir_has("m/d", "x"));
+	EQ(readlink("m/l", buf, sizeof(buf)), 11);
+	ERR(getxattr("m/f", "user.none", buf, sizeof(buf)), ENODATA);
+	EQ(listxattr("m/f", buf, sizeof(buf)), 0);
+	OK(access("m/f", R_OK));
+	OK(statfs("m", &sf));
+	ERR(lookup("m/none"), ENOENT);
+	ERR(lookup("m/d/x/none"), ENOENT);
+}
+
+TEST(what_passes_makes_no_request)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+
+	rf_reset(rf);
+	use_tree();
+	drop_caches();
+	use_tree();
+	rf_note_counts(rf);
+	EQ(rf_count_all(rf), 0);
+	CHECK(p->shared->ncalls > 0);
+	pol_detach(p);
+	rf_reset(rf);
+	use_tree();
+	CHECK(rf_count(rf, FUSE_LOOKUP) >= 5);
+	CHECK(rf_count(rf, FUSE_READDIR) >= 1);
+}
+
+TEST(without_a_policy_every_kind_of_request_arrives)
+{
+	static const int ops[] = { FUSE_LOOKUP, FUSE_GETATTR, FUSE_READLINK,
+				   FUSE_OPEN, FUSE_READ, FUSE_STATFS,
+				   FUSE_GETXATTR, FUSE_LISTXATTR, FUSE_OPENDIR,
+				   FUSE_READDIR };
+	struct rf *rf = mount_tree();
+
+	use_tree();
+	for (size_t i = 0; i < ARRAY_SIZE(ops); i++)
+		if (!rf_count(rf, ops[i]))
+			FAIL("no request with opcode %d", ops[i]);
+}
+
+TEST(writing_passes_too)
+{
+	struct timespec ts[2] = { { 5, 6 }, { 7, 8 } };
+	struct rf *rf = mount_tree();
+	int fd;
+
+	pol_attach(rf, 0);
+	rf_reset(rf);
+	fd = OK(open("m/f", O_WRONLY | O_APPEND));
+	EQ(write(fd, "more\n", 5), 5);
+	OK(fsync(fd));
+	OK(ftruncate(fd, 9));
+	close(fd);
+	OK(chmod("m/f", 0600));
+	OK(utimensat(AT_FDCWD, "m/f", ts, 0));
+	OK(truncate("m/g", 4));
+	close(OK(open("m/d/x/y", O_WRONLY | O_TRUNC)));
+	rf_note_counts(rf);
+	EQ(rf_count_all(rf), 0);
+	CHECK(file_is("b/f", "file f\nmo"));
+	CHECK(file_is("b/g", "file"));
+	CHECK(file_is("b/d/x/y", ""));
+	EQ(stat_of("b/f").st_mtim.tv_nsec, 8);
+	expect_same_stat("m/f", "b/f");
+}
+
+TEST(sleepable_program_decides_as_well)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_open(NULL, open_path("m"), rf->root, 0, 0);
+
+	pol_load(p);
+	p->map = p->map_s;
+	EQ(pol_try_attach(p), 0);
+	rf_reset(rf);
+	OK(lookup("m/d/x/y"));
+	EQ(rf_count_all(rf), 0);
+	CHECK(pol_call(p, "y"));
+	pol_rule(p, "g", -EACCES);
+	ERR(lookup("m/g"), EACCES);
+}
+
+TEST(names_cached_before_attach_are_judged_again)
+{
+	struct rf *rf = mount_caching();
+	struct pol *p;
+
+	OK(lookup("m/f"));
+	OK(lookup("m/d/x/y"));
+	ERR(lookup("m/none"), ENOENT);
+	rf_reset(rf);
+	/* They are cached: the converse of what follows. */
+	OK(lookup("m/d/x/y"));
+	EQ(rf_count(rf, FUSE_LOOKUP), 0);
+	p = pol_attach(rf, 0);
+	OK(lookup("m/d/x/y"));
+	ERR(lookup("m/none"), ENOENT);
+	EQ(pol_calls(p, "d", 0), 1);
+	EQ(pol_calls(p, "y", 0), 1);
+	EQ(pol_calls(p, "none", 0), 1);
+	EQ(rf_count(rf, FUSE_LOOKUP), 0);
+}
+
+TEST(names_passed_before_detach_are_asked_again)
+{
+	struct rf *rf = mount_caching();
+	struct pol *p = pol_attach(rf, 0);
+
+	OK(lookup("m/d/x/y"));
+	ERR(lookup("m/none"), ENOENT);
+	EQ(rf_count(rf, FUSE_LOOKUP), 0);
+	pol_detach(p);
+	OK(lookup("m/d/x/y"));
+	EQ(rf_count(rf, FUSE_LOOKUP), 3);
+	ERR(lookup("m/none"), ENOENT);
+	EQ(rf_count(rf, FUSE_LOOKUP), 4);
+	use_tree();
+}
+
+/* What the program sees */
+
+TEST(root_is_judged_at_attach)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+	struct rules_call *c = pol_call(p, "");
+
+	CHECK(c);
+	EQ(c->flags & POL_ROOT, POL_ROOT);
+	EQ(c->parent_nodeid, 0);
+	EQ(c->name_len, 0);
+	EQ(c->ino, stat_of("b").st_ino);
+	EQ(c->mode, stat_of("b").st_mode);
+}
+
+TEST(program_sees_the_backing_object)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+	struct rules_call *c;
+	struct stat st;
+
+	OK(chown("b/g", 12, 34));
+	OK(link("b/g", "b/d/x/g2"));
+	st = stat_of("b/g");
+	OK(lookup("m/g"));
+	c = pol_call(p, "g");
+	CHECK(c);
+	EQ(c->parent_nodeid, 1);
+	EQ(c->parent_cookie, 0);
+	EQ(c->name_len, 1);
+	EQ(c->flags & (POL_ROOT | POL_CREATE | POL_READDIR), 0);
+	EQ(c->ino, st.st_ino);
+	EQ(c->size, st.st_size);
+	EQ(c->mode, st.st_mode);
+	EQ(c->uid, 12);
+	EQ(c->gid, 34);
+	EQ(c->nlink, 2);
+	EQ(c->mtime, st.st_mtim.tv_sec);
+	EQ(c->mtime_nsec, st.st_mtim.tv_nsec);
+	EQ(c->ctime, st.st_ctim.tv_sec);
+	EQ(c->ctime_nsec, st.st_ctim.tv_nsec);
+	EQ(c->atime, st.st_atim.tv_sec);
+}
+
+TEST(program_sees_the_parent)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+
+	OK(lookup("m/d/x/y"));
+	EQ(pol_call(p, "d")->parent_nodeid, 1);
+	EQ(pol_call(p, "x")->parent_nodeid, stat_of("b/d").st_ino);
+	EQ(pol_call(p, "y")->parent_nodeid, stat_of("b/d/x").st_ino);
+}
+
+TEST(program_sees_that_a_name_does_not_exist)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+	struct rules_call *c;
+
+	ERR(lookup("m/none"), ENOENT);
+	c = pol_call(p, "none");
+	CHECK(c);
+	EQ(c->ino, 0);
+	EQ(c->mode, 0);
+	EQ(c->name_len, 4);
+}
+
+TEST(longest_name_is_seen_whole)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+	char path[NAME_MAX + 3] = "m/";
+
+	memset(path + 2, 'n', NAME_MAX);
+	ERR(lookup(path), ENOENT);
+	EQ(p->shared->calls[p->shared->ncalls - 1].name_len, NAME_MAX);
+}
+
+TEST(flags_tell_open_exclusive_create_and_rename_target)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+
+	close(OK(open("m/f", O_RDONLY)));
+	CHECK(pol_calls(p, "f", 0) >= 1);
+	close(OK(open("m/excl", O_CREAT | O_EXCL | O_WRONLY, 0600)));
+	CHECK(pol_calls(p, "excl", POL_CREATE) >= 1);
+	OK(rename("m/excl", "m/target"));
+	CHECK(pol_calls(p, "target", POL_RENAME_TARGET) >= 1);
+	EQ(pol_calls(p, "f", POL_RENAME_TARGET | POL_CREATE), 0);
+}
+
+/* No lookup, no cost */
+
+TEST(open_passed_file_never_runs_the_policy)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+	char c;
+	int fd = OK(open("m/d/x/y", O_RDWR));
+	unsigned long calls = p->shared->ncalls;
+	struct stat st;
+
+	for (int i = 0; i < 10; i++) {
+		EQ(pread(fd, &c, 1, 0), 1);
+		EQ(pwrite(fd, &c, 1, 0), 1);
+		OK(fstat(fd, &st));
+		OK(lookup("m/d/x/y"));
+	}
+	EQ(p->shared->ncalls, calls);
+}
+
+/* Verdicts */
+
+TEST(verdict_0_asks_the_server)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+
+	pol_rule(p, "f", 0);
+	rf_reset(rf);
+	CHECK(file_is("m/f", "file f\n"));
+	CHECK(rf_count(rf, FUSE_LOOKUP) >= 1);
+	CHECK(rf_count(rf, FUSE_READ) >= 1);
+	CHECK(rf_policy_number(rf, "verdict server") >= 1);
+	rf_reset(rf);
+	CHECK(file_is("m/g", "file g, longer\n"));
+	EQ(rf_count_all(rf), 0);
+}
+
+TEST(verdict_0_of_a_name_that_does_not_exist_asks_the_server)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+
+	pol_rule(p, "none", 0);
+	rf_reset(rf);
+	ERR(lookup("m/none"), ENOENT);
+	EQ(rf_count(rf, FUSE_LOOKUP), 1);
+	ERR(lookup("m/other"), ENOENT);
+	EQ(rf_count(rf, FUSE_LOOKUP), 1);
+}
+
+TEST(verdict_0_of_a_directory_leaves_all_beneath_to_the_server)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+
+	pol_rule(p, "d", 0);
+	CHECK(file_is("m/d/x/y", "deep\n"));
+	EQ(pol_calls(p, "x", 0), 0);
+	CHECK(rf_count(rf, FUSE_LOOKUP) >= 3);
+}
+
+TEST(negative_verdict_fails_the_lookup_with_it)
+{
+	static const int errors[] = { EPERM, EACCES, ENOENT, EIO, ENOSPC, 4095 };
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+		pol_clear(p);
+		pol_rule(p, "f", -errors[i]);
+		rf_reset(rf);
+		ERR(lookup("m/f"), errors[i]);
+		ERR(open("m/f", O_RDONLY), errors[i]);
+		EQ(rf_count_all(rf), 0);
+	}
+	CHECK(rf_policy_number(rf, "verdict error") >= (long)ARRAY_SIZE(errors));
+	/* Nothing of it stays. */
+	pol_clear(p);
+	CHECK(file_is("m/f", "file f\n"));
+}
+
+TEST(verdict_out_of_range_asks_the_server_and_is_counted)
+{
+	static const int bad[] = { 2, 99, -4096, -5000, INT32_MAX, INT32_MIN };
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+
+	EQ(rf_policy_number(rf, "verdict invalid"), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		pol_clear(p);
+		pol_rule(p, "f", bad[i]);
+		rf_reset(rf);
+		CHECK(file_is("m/f", "file f\n"));
+		CHECK(rf_count(rf, FUSE_LOOKUP) >= 1);
+		CHECK(rf_policy_number(rf, "verdict invalid") >= (long)i + 1);
+	}
+}
+
+/* Hiding */
+
+TEST(hidden_name_is_absent_from_readdir_and_lookup)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, POL_F_HIDES);
+
+	pol_rule(p, "f", -ENOENT);
+	rf_reset(rf);
+	ERR(lookup("m/f"), ENOENT);
+	CHECK(!dir_has("m", "f"));
+	CHECK(dir_has("m", "g"));
+	EQ(dir_count("m"), dir_count("b") - 1);
+	EQ(rf_count_all(rf), 0);
+	CHECK(pol_calls(p, "f", POL_READDIR) >= 1);
+	EQ(pol_call(p, "g")->ino, stat_of("b/g").st_ino);
+	pol_clear(p);
+	CHECK(dir_has("m", "f"));
+}
+
+TEST(policy_that_does_not_hide_is_not_asked_per_entry)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+
+	pol_rule(p, "f", -ENOENT);
+	ERR(lookup("m/f"), ENOENT);
+	CHECK(dir_has("m", "f"));
+	EQ(pol_calls(p, "f", POL_READDIR), 0);
+	EQ(pol_calls(p, "g", POL_READDIR), 0);
+}
+
+TEST(only_enoent_hides_from_a_listing)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, POL_F_HIDES);
+
+	pol_rule(p, "f", -EACCES);
+	pol_rule(p, "g", 0);
+	pol_rule(p, "d", 99);
+	EQ(dir_count("m"), dir_count("b"));
+}
+
+/* What may be staged */
+
+TEST(set_ops_chooses_what_passes)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+	struct rule *r = pol_rule(p, "f", 1);
+
+	r->set = RULE_SET_OPS;
+	r->ops = RF_OPS & ~(RF_OP_GETATTR | RF_OP_STATX);
+	rf_reset(rf);
+	OK(lookup("m/f"));
+	CHECK(rf_count(rf, FUSE_GETATTR) >= 1);
+	EQ(rf_count(rf, FUSE_LOOKUP), 0);
+	EQ(r->result, 0);
+	CHECK(file_is("m/f", "file f\n"));
+	EQ(rf_count(rf, FUSE_READ), 0);
+}
+
+TEST(set_ops_of_a_directory_is_the_default_beneath)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+	struct rule *r = pol_rule(p, "d", 1);
+
+	r->set = RULE_SET_OPS;
+	r->ops = RF_OPS & ~(RF_OP_GETATTR | RF_OP_STATX);
+	rf_reset(rf);
+	OK(lookup("m/d/x/y"));
+	CHECK(rf_count(rf, FUSE_GETATTR) >= 1);
+	rf_reset(rf);
+	OK(lookup("m/g"));
+	EQ(rf_count(rf, FUSE_GETATTR), 0);
+}
+
+TEST(set_ops_refuses_unknown_bits)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+	struct rule *r = pol_rule(p, "f", 1);
+
+	r->set = RULE_SET_OPS;
+	for (int bit = 0; bit < 64; bit++) {
+		bool known = RF_OPS & (1ULL << bit);
+
+		r->ops = 1ULL << bit;
+		OK(chmod("b/f", 0600));
+		drop_caches();
+		OK(lookup("m/f"));
+		EQ(r->result, known ? 0 : -EINVAL);
+	}
+	/* The refused mask is not used: the default is. */
+	r->ops = RF_OP_READ | 1ULL << 63;
+	drop_caches();
+	rf_reset(rf);
+	OK(lookup("m/f"));
+	EQ(rf_count_all(rf), 0);
+}
+
+TEST(directory_ops_are_ignored_for_a_file)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+	struct rule *r = pol_rule(p, "", 1);
+
+	r->set = RULE_SET_OPS;
+	r->ops = RF_OPS;
+	rf_reset(rf);
+	use_tree();
+	EQ(rf_count_all(rf), 0);
+	EQ(r->result, 0);
+}
+
+TEST(directory_without_lookup_leaves_its_names_to_the_server)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+	struct rule *r = pol_rule(p, "d", 1);
+
+	r->set = RULE_SET_OPS;
+	r->ops = RF_OPS & ~RF_OP_LOOKUP;
+	rf_reset(rf);
+	CHECK(file_is("m/d/x/y", "deep\n"));
+	CHECK(rf_count(rf, FUSE_LOOKUP) >= 2);
+	EQ(pol_calls(p, "x", 0), 0);
+}
+
+TEST(cookie_is_seen_one_level_down)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+	struct rule *r = pol_rule(p, "d", 1);
+
+	r->set = RULE_SET_COOKIE;
+	r->cookie = 0x1234567890abcdefULL;
+	OK(lookup("m/d/x/y"));
+	EQ(pol_call(p, "d")->parent_cookie, 0);
+	EQ(pol_call(p, "x")->parent_cookie, 0x1234567890abcdefULL);
+	EQ(pol_call(p, "y")->parent_cookie, 0);
+}
+
+TEST(path_rule_costs_one_step_per_component)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+	struct rule *r;
+
+	/* y is refused in d/x alone; each directory hands the state down. */
+	OK(mkdir("b/x", 0755));
+	put_file("b/x/y", "another\n", 0644);
+	r = pol_rule(p, "d", 1);
+	r->set = RULE_SET_COOKIE;
+	r->cookie = 100;
+	r = pol_rule(p, "x", 1);
+	r->set = RULE_ADD_COOKIE;
+	r->cookie = 7;
+	pol_rule(p, "y", -EACCES)->parent_cookie = 107;
+	ERR(lookup("m/d/x/y"), EACCES);
+	OK(lookup("m/x/y"));
+	EQ(pol_call(p, "y")->parent_cookie, 7);
+}
+
+TEST(cookie_of_the_root_is_seen_by_names_in_it)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_open(NULL, open_path("m"), rf->root, 0, 0);
+	struct rule *r;
+
+	pol_load(p);
+	r = pol_rule(p, "", 1);
+	r->flags = POL_ROOT;
+	r->set = RULE_SET_COOKIE;
+	r->cookie = 42;
+	EQ(pol_try_attach(p), 0);
+	OK(lookup("m/f"));
+	EQ(pol_call(p, "f")->parent_cookie, 42);
+}
+
+TEST(decision_is_kept_while_the_backing_name_is_unchanged)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+
+	for (int i = 0; i < 5; i++)
+		OK(lookup("m/f"));
+	EQ(pol_calls(p, "f", 0), 1);
+	OK(chmod("b/f", 0600));
+	OK(lookup("m/f"));
+	EQ(pol_calls(p, "f", 0), 1);
+	OK(rename("b/f", "b/was_f"));
+	OK(rename("b/was_f", "b/f"));
+	OK(lookup("m/f"));
+	CHECK(pol_calls(p, "f", 0) >= 1);
+}
+
+TEST(set_valid_limits_how_long_a_decision_holds)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+	struct rule *r = pol_rule(p, "f", 1), *g = pol_rule(p, "g", 1);
+	int calls;
+
+	r->set = RULE_SET_VALID;
+	r->valid = 200 * 1000 * 1000;
+	g->set = RULE_SET_VALID;
+	g->valid = 0;
+	OK(lookup("m/f"));
+	EQ(pol_calls(p, "f", 0), 1);
+	usleep(300000);
+	OK(lookup("m/f"));
+	EQ(pol_calls(p, "f", 0), 2);
+	for (int i = 0; i < 3; i++)
+		OK(lookup("m/g"));
+	EQ(pol_calls(p, "g", 0), 3);
+	/* A decision that changed is applied. */
+	r->verdict = -EACCES;
+	usleep(300000);
+	ERR(lookup("m/f"), EACCES);
+	/* Many in a row do not run it each time. */
+	r->verdict = 1;
+	r->valid = 3600ULL * 1000 * 1000 * 1000;
+	OK(lookup("m/f"));
+	calls = pol_calls(p, "f", 0);
+	for (int i = 0; i < 20; i++)
+		OK(lookup("m/f"));
+	EQ(pol_calls(p, "f", 0), calls);
+}
+
+/* Other backing objects */
+
+static struct rule *rule_backing(struct pol *p, const char *name, int id,
+				 const char *path)
+{
+	struct rule *r = pol_rule(p, name, 1);
+
+	r->set = RULE_SET_BACKING;
+	r->backing = id;
+	snprintf(r->path, sizeof(r->path), "%s", path);
+	return r;
+}
+
+TEST(registered_file_serves_another_name)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+	struct rule *r;
+
+	r = rule_backing(p, "f", rf_register(rf, "b/g", RF_OPS & ~RF_OPS_DIR),
+			 "");
+	rf_reset(rf);
+	CHECK(file_is("m/f", "file g, longer\n"));
+	EQ(r->result, 0);
+	EQ(stat_of("m/f").st_ino, stat_of("b/g").st_ino);
+	EQ(rf_count_all(rf), 0);
+	CHECK(file_is("b/f", "file f\n"));
+}
+
+TEST(name_beneath_a_registered_directory_serves_another_name)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+	struct rule *r;
+
+	OK(mkdir("other", 0755));
+	put_file("other/f2", "from elsewhere\n", 0644);
+	r = rule_backing(p, "f", rf_register(rf, "other", RF_OPS), "f2");
+	rf_reset(rf);
+	CHECK(file_is("m/f", "from elsewhere\n"));
+	EQ(r->result, 0);
+	EQ(rf_count_all(rf), 0);
+}
+
+/* The decision cannot be applied: the server serves, and it is counted. */
+static void expect_backing_fallback(struct rf *rf)
+{
+	long before = rf_policy_number(rf, "fallback backing");
+
+	CHECK(before >= 0);
+	rf_reset(rf);
+	CHECK(file_is("m/f", "file f\n"));
+	CHECK(rf_count(rf, FUSE_LOOKUP) >= 1);
+	CHECK(rf_policy_number(rf, "fallback backing") > before);
+}
+
+TEST(backing_id_that_does_not_exist_falls_back_to_the_server)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+	struct rule *r = rule_backing(p, "f", 12345, "");
+
+	expect_backing_fallback(rf);
+	EQ(r->result, 0);
+}
+
+TEST(name_missing_beneath_a_registered_directory_does_not_pass)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+	int err;
+
+	rule_backing(p, "f", rf_register(rf, "b/d", RF_OPS), "missing");
+	/* Either answer is sound, bytes of another file are not. */
+	err = lookup("m/f");
+	if (err)
+		EQ(errno, ENOENT);
+	else
+		CHECK(file_is("m/f", "file f\n"));
+}
+
+TEST(name_beneath_a_registered_file_falls_back_to_the_server)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+
+	rule_backing(p, "f", rf_register(rf, "b/g", RF_OP_GETATTR), "x");
+	expect_backing_fallback(rf);
+}
+
+TEST(set_backing_refuses_what_is_no_name)
+{
+	static const char *const bad[] = { "a/b", "..", ".", "/" };
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+	int id = rf_register(rf, "b/d", RF_OPS);
+	struct rule *r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		pol_clear(p);
+		r = rule_backing(p, "f", id, bad[i]);
+		drop_caches();
+		OK(lookup("m/f"));
+		EQ(r->hits, 1);
+		EQ(r->result, -EINVAL);
+	}
+	for (int bad_id = -1; bad_id <= 0; bad_id++) {
+		pol_clear(p);
+		r = rule_backing(p, "f", bad_id, "");
+		drop_caches();
+		OK(lookup("m/f"));
+		EQ(r->result, -EINVAL);
+		CHECK(file_is("m/f", "file f\n"));
+	}
+}
+
+TEST(nothing_stays_staged_after_an_error)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+	struct rule *r;
+
+	r = rule_backing(p, "f", rf_register(rf, "b/g", RF_OP_GETATTR), "");
+	r->verdict = -EACCES;
+	ERR(lookup("m/f"), EACCES);
+	pol_clear(p);
+	CHECK(file_is("m/f", "file f\n"));
+}
+
+/* Everything that makes an inode asks the policy. */
+
+TEST(created_names_are_judged_and_pass)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+	struct stat st;
+	int fd;
+
+	rf_reset(rf);
+	fd = OK(open("m/d/file", O_CREAT | O_EXCL | O_RDWR, 0640));
+	OK(mkdir("m/d/dir", 0750));
+	OK(mknod("m/d/fifo", S_IFIFO | 0600, 0));
+	OK(symlink("t", "m/d/sym"));
+	OK(link("m/f", "m/d/hard"));
+	EQ(rf_count(rf, FUSE_CREATE), 1);
+	EQ(rf_count(rf, FUSE_MKDIR), 1);
+	EQ(rf_count(rf, FUSE_MKNOD), 1);
+	EQ(rf_count(rf, FUSE_SYMLINK), 1);
+	EQ(rf_count(rf, FUSE_LINK), 1);
+	CHECK(pol_calls(p, "file", POL_CREATE) >= 1);
+	CHECK(pol_calls(p, "dir", POL_CREATE) >= 1);
+	CHECK(pol_calls(p, "fifo", POL_CREATE) >= 1);
+	CHECK(pol_calls(p, "sym", POL_CREATE) >= 1);
+	CHECK(pol_calls(p, "hard", POL_CREATE) >= 1);
+	rf_reset(rf);
+	EQ(write(fd, "text", 4), 4);
+	OK(fstat(fd, &st));
+	EQ(st.st_size, 4);
+	expect_same_stat("m/d/file", "b/d/file");
+	expect_same_stat("m/d/dir", "b/d/dir");
+	expect_same_stat("m/d/fifo", "b/d/fifo");
+	expect_same_stat("m/d/sym", "b/d/sym");
+	expect_same_stat("m/d/hard", "b/f");
+	EQ(rf_count(rf, FUSE_LOOKUP) + rf_count(rf, FUSE_GETATTR), 0);
+	CHECK(file_is("b/d/file", "text"));
+	close(fd);
+}
+
+TEST(temporary_file_works_under_a_policy)
+{
+	struct rf *rf = mount_tree();
+	char path[64];
+	struct stat st;
+	int fd;
+
+	pol_attach(rf, 0);
+	fd = OK(open("m/d", O_TMPFILE | O_RDWR, 0600));
+	EQ(write(fd, "temporary", 9), 9);
+	OK(fstat(fd, &st));
+	EQ(st.st_size, 9);
+	EQ(st.st_nlink, 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	OK(linkat(AT_FDCWD, path, AT_FDCWD, "m/d/named", AT_SYMLINK_FOLLOW));
+	CHECK(file_is("b/d/named", "temporary"));
+	CHECK(file_is("m/d/named", "temporary"));
+}
+
+TEST(created_name_may_be_left_to_the_server)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+
+	pol_rule(p, "secret", 0);
+	put_file("m/secret", "written by the server", 0600);
+	CHECK(rf_count(rf, FUSE_WRITE) >= 1);
+	CHECK(file_is("b/secret", "written by the server"));
+	put_file("m/plain", "x", 0600);
+	EQ(rf_count(rf, FUSE_WRITE), 1);
+}
+
+TEST(entries_of_readdirplus_are_judged)
+{
+	struct rf_conf conf = RF_DEFAULT;
+	struct pol *p;
+	struct rf *rf;
+
+	conf.plus = true;
+	rf = mount_conf(&conf);
+	p = pol_attach(rf, 0);
+	/* The listing is the server's, the names in it are not. */
+	pol_rule(p, "d", 1)->set = RULE_SET_OPS;
+	p->shared->rules[0].ops = RF_OPS & ~(RF_OP_READDIR | RF_OP_OPENDIR |
+					     RF_OP_READDIRPLUS);
+	put_file("b/d/secret", "secret", 0644);
+	put_file("b/d/plain", "plain", 0644);
+	pol_rule(p, "secret", -EACCES);
+	rf_reset(rf);
+	CHECK(dir_has("m/d", "x"));
+	CHECK(rf_count(rf, FUSE_READDIR) + rf_count(rf, FUSE_READDIRPLUS) >= 1);
+	ERR(lookup("m/d/secret"), EACCES);
+	rf_reset(rf);
+	expect_same_stat("m/d/plain", "b/d/plain");
+	EQ(rf_count(rf, FUSE_GETATTR), 0);
+}
+
+/* Coherence with the backing tree */
+
+TEST(direct_change_is_seen_at_the_next_lookup)
+{
+	struct rf *rf = mount_tree();
+
+	pol_attach(rf, 0);
+	rf_reset(rf);
+	CHECK(file_is("m/f", "file f\n"));
+	put_file("b/f", "changed\n", 0600);
+	CHECK(file_is("m/f", "changed\n"));
+	expect_same_stat("m/f", "b/f");
+	ERR(lookup("m/new"), ENOENT);
+	put_file("b/new", "new\n", 0644);
+	CHECK(file_is("m/new", "new\n"));
+	OK(rename("b/new", "b/renamed"));
+	ERR(lookup("m/new"), ENOENT);
+	CHECK(file_is("m/renamed", "new\n"));
+	OK(rename("b/renamed", "b/f"));
+	CHECK(file_is("m/f", "new\n"));
+	ERR(lookup("m/renamed"), ENOENT);
+	OK(unlink("b/f"));
+	ERR(lookup("m/f"), ENOENT);
+	OK(mkdir("b/f", 0755));
+	EQ(stat_of("m/f").st_mode, S_IFDIR | 0755);
+	ERR(lookup("m/f/x"), ENOENT);
+	put_file("b/f/x", "beneath\n", 0644);
+	CHECK(file_is("m/f/x", "beneath\n"));
+	OK(rename("b/d", "b/e"));
+	ERR(lookup("m/d/x/y"), ENOENT);
+	CHECK(file_is("m/e/x/y", "deep\n"));
+	CHECK(!dir_has("m", "d"));
+	CHECK(dir_has("m", "e"));
+	rf_note_counts(rf);
+	EQ(rf_count_all(rf), 0);
+}
+
+TEST(two_directories_exchanged_in_the_backing_tree_are_seen)
+{
+	struct rf *rf = mount_tree();
+
+	pol_attach(rf, 0);
+	OK(mkdir("b/d2", 0755));
+	put_file("b/d2/only2", "2\n", 0644);
+	OK(lookup("m/d/x/y"));
+	OK(lookup("m/d2/only2"));
+	OK(renameat2(AT_FDCWD, "b/d", AT_FDCWD, "b/d2", RENAME_EXCHANGE));
+	OK(lookup("m/d2/x/y"));
+	OK(lookup("m/d/only2"));
+	ERR(lookup("m/d/x"), ENOENT);
+	ERR(lookup("m/d2/only2"), ENOENT);
+}
+
+TEST(rename_of_a_directory_on_the_mount_takes_its_names_along)
+{
+	struct rf *rf = mount_tree();
+	struct stat st;
+	int x;
+
+	pol_attach(rf, 0);
+	x = open_path("m/d/x");
+	OK(lookup("m/d/x/y"));
+	OK(rename("m/d", "m/e"));
+	EQ(rf_count(rf, FUSE_RENAME) + rf_count(rf, FUSE_RENAME2), 1);
+	rf_reset(rf);
+	ERR(lookup("m/d"), ENOENT);
+	CHECK(file_is("m/e/x/y", "deep\n"));
+	OK(fstatat(x, "y", &st, 0));
+	expect_same_stat("m/e/x", "b/e/x");
+	EQ(rf_count_all(rf), 0);
+}
+
+TEST(rename_and_unlink_on_the_mount_are_right_afterwards)
+{
+	struct rf *rf = mount_tree();
+
+	pol_attach(rf, 0);
+	OK(lookup("m/f"));
+	OK(rename("m/f", "m/d/f"));
+	ERR(lookup("m/f"), ENOENT);
+	CHECK(file_is("m/d/f", "file f\n"));
+	OK(rename("m/g", "m/d/f"));
+	CHECK(file_is("m/d/f", "file g, longer\n"));
+	ERR(lookup("m/g"), ENOENT);
+	OK(renameat2(AT_FDCWD, "m/d/f", AT_FDCWD, "m/l", RENAME_EXCHANGE));
+	EQ(stat_of("m/l").st_mode & S_IFMT, S_IFREG);
+	EQ(stat_of("m/d/f").st_mode & S_IFMT, S_IFLNK);
+	ERR(renameat2(AT_FDCWD, "m/l", AT_FDCWD, "m/d/f", RENAME_NOREPLACE),
+	    EEXIST);
+	OK(unlink("m/d/f"));
+	ERR(lookup("m/d/f"), ENOENT);
+	ERR(rmdir("m/d"), ENOTEMPTY);
+	OK(unlink("m/d/x/y"));
+	OK(rmdir("m/d/x"));
+	OK(rmdir("m/d"));
+	ERR(lookup("m/d"), ENOENT);
+	ERR(lookup("b/d"), ENOENT);
+	put_file("m/d", "a file now\n", 0644);
+	CHECK(file_is("m/d", "a file now\n"));
+}
+
+TEST(working_directory_stays_right_across_replace)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+	char before[PATH_MAX], after[PATH_MAX];
+
+	OK(chdir("m/d/x"));
+	CHECK(getcwd(before, sizeof(before)));
+	EQ(bpf_link__update_map(p->link, p->map_s), 0);
+	OK(lookup("y"));
+	CHECK(getcwd(after, sizeof(after)));
+	CHECK(!strcmp(before, after));
+	CHECK(file_is("y", "deep\n"));
+	CHECK(file_is("../x/y", "deep\n"));
+	/* Through the names from the top as well: still the same directory. */
+	snprintf(after, sizeof(after), "%s/y", before);
+	CHECK(file_is(after, "deep\n"));
+	CHECK(getcwd(after, sizeof(after)));
+	CHECK(!strcmp(before, after));
+}
+
+TEST(working_directory_follows_a_direct_rename)
+{
+	struct rf *rf = mount_tree();
+	char cwd[PATH_MAX], top[PATH_MAX], path[PATH_MAX + 32];
+
+	pol_attach(rf, 0);
+	CHECK(getcwd(top, sizeof(top)));
+	OK(chdir("m/d/x"));
+	snprintf(path, sizeof(path), "%s/b/d", top);
+	snprintf(cwd, sizeof(cwd), "%.4000s/b/e", top);
+	OK(rename(path, cwd));
+	snprintf(path, sizeof(path), "%s/m/e/x/y", top);
+	OK(lookup(path));
+	CHECK(file_is("y", "deep\n"));
+	CHECK(getcwd(cwd, sizeof(cwd)));
+	snprintf(path, sizeof(path), "%s/m/e/x", top);
+	if (strcmp(cwd, path))
+		FAIL("working directory is %s, not %s", cwd, path);
+}
+
+TEST(hard_links_are_one_inode)
+{
+	struct rf *rf = mount_tree();
+	struct stat a, b;
+
+	OK(link("b/f", "b/h"));
+	pol_attach(rf, 0);
+	rf_reset(rf);
+	a = stat_of("m/f");
+	b = stat_of("m/h");
+	EQ(a.st_ino, b.st_ino);
+	EQ(a.st_nlink, 2);
+	OK(chmod("m/h", 0600));
+	EQ(stat_of("m/f").st_mode & 0777, 0600);
+	OK(unlink("b/f"));
+	CHECK(file_is("m/h", "file f\n"));
+	EQ(stat_of("m/h").st_nlink, 1);
+	EQ(rf_count_all(rf), 0);
+}
+
+TEST(second_name_judged_otherwise_is_a_conflict_not_an_error)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p;
+	struct rule *r;
+	int fd;
+
+	OK(link("b/f", "b/h"));
+	p = pol_attach(rf, 0);
+	r = pol_rule(p, "h", 1);
+	r->set = RULE_SET_OPS;
+	r->ops = RF_OP_GETATTR;
+	fd = open_path("m/f");
+	CHECK(file_is("m/h", "file f\n"));
+	CHECK(rf_policy_number(rf, "fallback conflict") >= 1);
+	close(fd);
+}
+
+TEST(open_unlinked_file_goes_on)
+{
+	struct rf *rf = mount_tree();
+	char buf[16] = "";
+	struct stat st;
+	int fd;
+
+	pol_attach(rf, 0);
+	fd = OK(open("m/d/x/y", O_RDWR));
+	OK(unlink("b/d/x/y"));
+	ERR(lookup("m/d/x/y"), ENOENT);
+	EQ(pread(fd, buf, sizeof(buf), 0), 5);
+	OK(fstat(fd, &st));
+	EQ(st.st_nlink, 0);
+	EQ(pwrite(fd, "DEEP", 4, 0), 4);
+	put_file("b/d/x/y", "another\n", 0644);
+	CHECK(file_is("m/d/x/y", "another\n"));
+	EQ(pread(fd, buf, sizeof(buf), 0), 5);
+	CHECK(!memcmp(buf, "DEEP\n", 5));
+}
+
+TEST(mount_point_in_the_backing_tree_is_the_servers)
+{
+	struct rf *rf = mount_tree();
+	long before;
+
+	OK(mount("t", "b/d/x", "tmpfs", 0, NULL));
+	put_file("b/d/x/in_tmpfs", "tmpfs\n", 0644);
+	pol_attach(rf, 0);
+	before = rf_policy_number(rf, "fallback mount");
+	rf_reset(rf);
+	CHECK(file_is("m/d/x/in_tmpfs", "tmpfs\n"));
+	ERR(lookup("m/d/x/y"), ENOENT);
+	CHECK(rf_count(rf, FUSE_LOOKUP) >= 2);
+	CHECK(rf_policy_number(rf, "fallback mount") > before);
+	OK(umount("b/d/x"));
+}
+
+TEST(file_open_in_cached_mode_stays_with_the_server_until_closed)
+{
+	struct rf *rf = mount_tree();
+	char c;
+	int fd = OK(open("m/f", O_RDONLY));
+
+	EQ(read(fd, &c, 1), 1);
+	pol_attach(rf, 0);
+	rf_reset(rf);
+	OK(lookup("m/f"));
+	CHECK(rf_count(rf, FUSE_LOOKUP) >= 1);
+	CHECK(rf_policy_number(rf, "fallback busy") >= 1);
+	EQ(pread(fd, &c, 1, 0), 1);
+	CHECK(c == 'f');
+	close(fd);
+	EVENTUALLY(rf_count(rf, FUSE_RELEASE) == 1);
+	drop_caches();
+	rf_reset(rf);
+	CHECK(file_is("m/f", "file f\n"));
+	EQ(rf_count_all(rf), 0);
+}
+
+/* Permission */
+
+static int expect_denied(void *p)
+{
+	struct stat st;
+
+	(void)p;
+	ERR(open("m/secret", O_RDONLY), EACCES);
+	ERR(open("m/secret", O_RDWR), EACCES);
+	ERR(truncate("m/secret", 0), EACCES);
+	ERR(chmod("m/secret", 0666), EPERM);
+	ERR(chown("m/secret", 1000, 1000), EPERM);
+	ERR(utimensat(AT_FDCWD, "m/secret", NULL, 0), EACCES);
+	ERR(stat("m/closed/y", &st), EACCES);
+	ERR(stat("m/closed/none", &st), EACCES);
+	ERR(open("m/closed", O_RDONLY), EACCES);
+	ERR(chdir("m/closed"), EACCES);
+	ERR(open("m/new", O_CREAT | O_WRONLY, 0600), EACCES);
+	ERR(mkdir("m/new", 0700), EACCES);
+	ERR(unlink("m/f"), EACCES);
+	ERR(open("m/g", O_RDONLY), EACCES);
+	OK(open("m/f", O_RDONLY));
+	OK(stat("m/secret", &st));
+	return 0;
+}
+
+TEST(other_users_are_denied_as_natively)
+{
+	struct rf *rf = mount_tree();
+
+	put_file("b/secret", "secret", 0600);
+	OK(mkdir("b/closed", 0700));
+	put_file("b/closed/y", "closed", 0644);
+	pol_attach(rf, 0);
+	rf_reset(rf);
+	EQ(as_uid(1000, expect_denied, NULL), 0);
+	EQ(rf_count_all(rf), 0);
+	CHECK(file_is("b/secret", "secret"));
+}
+
+static int use_own(void *p)
+{
+	struct stat st;
+	int fd;
+
+	(void)p;
+	fd = OK(open("m/own/file", O_CREAT | O_EXCL | O_RDWR, 0640));
+	EQ(write(fd, "mine", 4), 4);
+	OK(fchmod(fd, 0600));
+	OK(fstat(fd, &st));
+	EQ(st.st_uid, 1000);
+	OK(mkdir("m/own/dir", 0700));
+	OK(stat("m/own/dir", &st));
+	EQ(st.st_uid, 1000);
+	OK(rename("m/own/file", "m/own/dir/file"));
+	OK(unlink("m/own/dir/file"));
+	OK(rmdir("m/own/dir"));
+	return 0;
+}
+
+TEST(other_users_may_do_what_is_theirs)
+{
+	struct rf *rf = mount_tree();
+
+	OK(mkdir("b/own", 0700));
+	OK(chown("b/own", 1000, 1000));
+	pol_attach(rf, 0);
+	EQ(as_uid(1000, use_own, NULL), 0);
+}
+
+/* Life of the link */
+
+struct loader {
+	struct rf *rf;
+	const char *pin;
+	int ready[2];
+};
+
+static int load_and_wait(void *arg)
+{
+	struct loader *l = arg;
+	struct pol *p = pol_attach(l->rf, 0);
+
+	if (l->pin)
+		EQ(bpf_link__pin(p->link, l->pin), 0);
+	EQ(write(l->ready[1], "x", 1), 1);
+	pause();
+	return 0;
+}
+
+/* Starts a process that attaches and pins, and kills it once it has. */
+static void attach_and_kill(struct rf *rf, const char *pin)
+{
+	struct loader l = { .rf = rf, .pin = pin };
+	char c, name[32];
+	pid_t pid;
+
+	OK(pipe(l.ready));
+	pid = spawn(load_and_wait, &l);
+	EQ(read(l.ready[0], &c, 1), 1);
+	CHECK(rf_policy_line(rf, "policy", name, sizeof(name)));
+	CHECK(!strcmp(name, "rules"));
+	OK(kill(pid, SIGKILL));
+	reap(pid);
+}
+
+static bool policy_is(struct rf *rf, const char *name)
+{
+	char have[32];
+
+	CHECK(rf_policy_line(rf, "policy", have, sizeof(have)));
+	return !strcmp(have, name);
+}
+
+TEST(policy_of_a_killed_loader_is_detached)
+{
+	struct rf *rf = mount_tree();
+
+	attach_and_kill(rf, NULL);
+	EVENTUALLY(policy_is(rf, "none"));
+	rf_reset(rf);
+	use_tree();
+	CHECK(rf_count(rf, FUSE_LOOKUP) >= 5);
+	expect_attach_works(rf);
+}
+
+TEST(pinned_policy_outlives_its_killed_loader)
+{
+	struct rf *rf = mount_tree();
+	const char *pin = "/sys/fs/bpf/test_pin";
+
+	unlink(pin);
+	attach_and_kill(rf, pin);
+	usleep(200000);
+	CHECK(policy_is(rf, "rules"));
+	rf_reset(rf);
+	use_tree();
+	EQ(rf_count_all(rf), 0);
+	OK(unlink(pin));
+	EVENTUALLY(policy_is(rf, "none"));
+	use_tree();
+	CHECK(rf_count(rf, FUSE_LOOKUP) >= 5);
+}
+
+TEST(link_detach_detaches)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+
+	EQ(bpf_link__detach(p->link), 0);
+	CHECK(policy_is(rf, "none"));
+	expect_attach_works(rf);
+	pol_detach(p);
+}
+
+TEST(replace_judges_every_name_again)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+	long generation = rf_policy_number(rf, "generation");
+
+	OK(lookup("m/d/x/y"));
+	EQ(pol_calls(p, "y", 0), 1);
+	EQ(bpf_link__update_map(p->link, p->map_s), 0);
+	CHECK(policy_is(rf, "rules_s"));
+	CHECK(rf_policy_number(rf, "generation") > generation);
+	EQ(pol_calls(p, "", POL_ROOT), 2);
+	rf_reset(rf);
+	OK(lookup("m/d/x/y"));
+	EQ(pol_calls(p, "y", 0), 2);
+	EQ(rf_count_all(rf), 0);
+	EQ(bpf_link__update_map(p->link, p->map), 0);
+	CHECK(policy_is(rf, "rules"));
+}
+
+TEST(replace_that_changes_mount_or_directory_is_einval)
+{
+	struct rf_conf conf = RF_DEFAULT;
+	struct rf *rf = mount_tree(), *rf2 = rf_mount("m2", &conf);
+	struct pol *p = pol_attach(rf, 0), *other;
+
+	other = pol_open(NULL, open_path("m2"), rf->root, 0, 0);
+	pol_load(other);
+	NERR(bpf_link__update_map(p->link, other->map), EINVAL);
+	other = pol_open(NULL, open_path("m"), open_path("b/d"), 0, 0);
+	pol_load(other);
+	NERR(bpf_link__update_map(p->link, other->map), EINVAL);
+	CHECK(policy_is(rf, "rules"));
+	CHECK(policy_is(rf2, "none"));
+	other = pol_open("fine", open_path("m"), rf->root, 0, 0);
+	pol_load(other);
+	EQ(bpf_link__update_map(p->link, other->map), 0);
+	CHECK(policy_is(rf, "fine"));
+}
+
+/* Walkers for the test below: each compares what it finds, until told to end. */
+
+enum { WALK_FILES = 24, WALK_DIRS = 4 };
+
+static volatile int *walk_on, *walk_rounds;
+
+static int walk(void *arg)
+{
+	char path[64], want[64];
+
+	(void)arg;
+	while (*walk_on) {
+		for (int i = 0; i < WALK_FILES; i++) {
+			snprintf(path, sizeof(path), "m/w%d/file%d",
+				 i % WALK_DIRS, i);
+			snprintf(want, sizeof(want), "content of %d\n", i);
+			CHECK(file_is(path, want));
+			EQ(stat_of(path).st_size, strlen(want));
+			snprintf(path, sizeof(path), "m/w%d/file%d",
+				 (i + 1) % WALK_DIRS, i);
+			ERR(lookup(path), ENOENT);
+		}
+		for (int d = 0; d < WALK_DIRS; d++) {
+			snprintf(path, sizeof(path), "m/w%d", d);
+			EQ(dir_count(path), WALK_FILES / WALK_DIRS + 2);
+		}
+		__atomic_fetch_add(walk_rounds, 1, __ATOMIC_RELAXED);
+	}
+	return 0;
+}
+
+static void make_walk_tree(void)
+{
+	char path[64], text[64];
+
+	for (int d = 0; d < WALK_DIRS; d++) {
+		snprintf(path, sizeof(path), "b/w%d", d);
+		OK(mkdir(path, 0755));
+	}
+	for (int i = 0; i < WALK_FILES; i++) {
+		snprintf(path, sizeof(path), "b/w%d/file%d", i % WALK_DIRS, i);
+		snprintf(text, sizeof(text), "content of %d\n", i);
+		put_file(path, text, 0644);
+	}
+}
+
+static void replace_under_walkers(int times)
+{
+	struct rf_conf conf = RF_DEFAULT;
+	struct pol *p;
+	struct rf *rf;
+	pid_t pids[4];
+	int *shared;
+
+	rf_make_tree();
+	make_walk_tree();
+	conf.process = true;
+	rf = rf_mount(NULL, &conf);
+	p = pol_attach(rf, 0);
+	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(shared != MAP_FAILED);
+	walk_on = shared;
+	walk_rounds = shared + 1;
+	*walk_on = 1;
+	/* Some files the server's at every other turn. */
+	pol_rule(p, "file3", 1);
+	pol_rule(p, "w2", 1);
+	pol_rule(p, "file8", 1)->set = RULE_SET_OPS;
+	p->shared->rules[2].ops = RF_OPS;
+	for (size_t i = 0; i < ARRAY_SIZE(pids); i++)
+		pids[i] = spawn(walk, NULL);
+	for (int i = 0; i < times; i++) {
+		p->shared->rules[0].verdict = i & 1;
+		p->shared->rules[1].verdict = !!(i & 2);
+		p->shared->rules[2].ops = i & 4 ? RF_OPS : RF_OPS & ~RF_OP_OPEN;
+		EQ(bpf_link__update_map(p->link, i & 1 ? p->map : p->map_s), 0);
+		if (i % 16 == 0)
+			usleep(20000);
+	}
+	CHECK(rf_policy_number(rf, "generation") >= times);
+	EVENTUALLY(*walk_rounds >= 4);
+	note("%d rounds of the walkers", *walk_rounds);
+	*walk_on = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(pids); i++)
+		EQ(reap(pids[i]), 0);
+}
+
+TEST_FLAGS(policy_replaced_1000_times_under_four_walkers, T_LONG)
+{
+	replace_under_walkers(1000);
+}
+
+TEST(policy_replaced_100_times_under_four_walkers)
+{
+	replace_under_walkers(100);
+}
+
+/* The server dies, the mount goes away */
+
+static int read_on(void *arg)
+{
+	int fd = OK(open("m/d/x/y", O_RDONLY));
+	char buf[8];
+
+	(void)arg;
+	__atomic_fetch_add(walk_rounds, 1, __ATOMIC_RELAXED);
+	while (*walk_on) {
+		EQ(pread(fd, buf, sizeof(buf), 0), 5);
+		CHECK(!memcmp(buf, "deep\n", 5));
+		__atomic_fetch_add(walk_rounds, 1, __ATOMIC_RELAXED);
+	}
+	return 0;
+}
+
+TEST(reads_of_passed_files_go_on_when_the_server_is_killed)
+{
+	struct rf_conf conf = RF_DEFAULT;
+	struct stat st;
+	struct pol *p;
+	struct rf *rf;
+	pid_t pid;
+	int *shared, seen;
+
+	conf.process = true;
+	rf = mount_conf(&conf);
+	p = pol_attach(rf, 0);
+	pol_rule(p, "g", 0);
+	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	walk_on = shared;
+	walk_rounds = shared + 1;
+	*walk_on = 1;
+	pid = spawn(read_on, NULL);
+	EVENTUALLY(*walk_rounds > 5);
+	/* The device is the case's as well: it has to go for the server to be
+	 * the last. */
+	close(rf->dev);
+	OK(kill(rf->pid, SIGKILL));
+	reap(rf->pid);
+	seen = *walk_rounds;
+	EVENTUALLY(*walk_rounds > seen + 5);
+	/* What needs the server fails at once. */
+	CHECK(stat("m/g", &st) < 0);
+	CHECK(errno == ENOTCONN || errno == ECONNABORTED);
+	*walk_on = 0;
+	EQ(reap(pid), 0);
+	OK(umount("m"));
+	bpf_link__destroy(p->link);
+}
+
+TEST(unmount_leaves_the_link_defunct)
+{
+	struct bpf_link_info info = { 0 };
+	struct pol *p, *next;
+	struct rf *rf;
+	struct rf_conf conf = RF_DEFAULT;
+	unsigned int len = sizeof(info);
+
+	OK(mkdir("t", 0755));
+	OK(mount("t", "t", "tmpfs", 0, NULL));
+	put_file("t/f", "f\n", 0644);
+	conf.backing = "t";
+	rf = rf_mount(NULL, &conf);
+	p = pol_attach(rf, 0);
+	CHECK(file_is("m/f", "f\n"));
+	ERR(umount("t"), EBUSY);
+	rf_umount(rf);
+	/* The link is there, but holds neither mount nor backing tree. */
+	EVENTUALLY(umount("t") == 0);
+	OK(bpf_link_get_info_by_fd(bpf_link__fd(p->link), &info, &len));
+	CHECK(bpf_link__update_map(p->link, p->map_s) < 0);
+	EQ(bpf_link__destroy(p->link), 0);
+	/* And the next connection is free for another one. */
+	rf_make_tree();
+	rf = rf_mount("m3", &(struct rf_conf)RF_DEFAULT);
+	next = pol_attach(rf, 0);
+	OK(lookup("m3/f"));
+	pol_detach(next);
+}
+
+TEST(lazy_unmount_with_open_files_lets_go_in_the_end)
+{
+	struct rf_conf conf = RF_DEFAULT;
+	struct pol *p;
+	struct rf *rf;
+	char c;
+	int fd;
+
+	OK(mkdir("t", 0755));
+	OK(mount("t", "t", "tmpfs", 0, NULL));
+	put_file("t/f", "f\n", 0644);
+	conf.backing = "t";
+	rf = rf_mount(NULL, &conf);
+	p = pol_attach(rf, 0);
+	fd = OK(open("m/f", O_RDONLY));
+	OK(umount2("m", MNT_DETACH));
+	EQ(read(fd, &c, 1), 1);
+	close(fd);
+	bpf_link__destroy(p->link);
+	pthread_join(rf->thread, NULL);
+	close(rf->dev);
+	close(rf->root);
+	EVENTUALLY(umount("t") == 0);
+}
+
+static long slab_objects(const char *cache)
+{
+	char path[128];
+	FILE *f;
+	long n = -1;
+
+	snprintf(path, sizeof(path), "/sys/kernel/slab/%s/shrink", cache);
+	if (access(path, W_OK))
+		test_skip("no %s: kernel without slab statistics", path);
+	set_sysctl(path, "1");
+	snprintf(path, sizeof(path), "/sys/kernel/slab/%s/objects", cache);
+	f = fopen(path, "r");
+	CHECK(f);
+	EQ(fscanf(f, "%ld", &n), 1);
+	fclose(f);
+	return n;
+}
+
+TEST(unmount_gives_all_inodes_back)
+{
+	struct pol *p;
+	struct rf *rf;
+	char path[64];
+
+	rf = mount_tree();
+	for (int i = 0; i < 300; i++) {
+		snprintf(path, sizeof(path), "b/n%d", i);
+		put_file(path, "x", 0644);
+	}
+	p = pol_attach(rf, 0);
+	for (int i = 0; i < 300; i++) {
+		snprintf(path, sizeof(path), "m/n%d", i);
+		OK(lookup(path));
+	}
+	CHECK(slab_objects("fuse_inode") >= 300);
+	rf_umount(rf);
+	pol_detach(p);
+	/* Inodes are freed after a grace period. */
+	EVENTUALLY(slab_objects("fuse_inode") == 0);
+}
+
+/* What can be seen from outside */
+
+TEST(fusectl_file_tells_about_the_policy)
+{
+	struct rf *rf = mount_tree();
+	struct bpf_link_info info = { 0 };
+	unsigned int len = sizeof(info), map_id;
+	struct pol *p;
+	char value[64];
+
+	CHECK(policy_is(rf, "none"));
+	EQ(rf_policy_number(rf, "link"), 0);
+	p = pol_attach(rf, 0);
+	CHECK(policy_is(rf, "rules"));
+	OK(bpf_link_get_info_by_fd(bpf_link__fd(p->link), &info, &len));
+	EQ(rf_policy_number(rf, "link"), info.id);
+	/* The union begins with it; older headers do not name it. */
+	memcpy(&map_id, (char *)&info + offsetof(struct bpf_link_info,
+						 raw_tracepoint), sizeof(map_id));
+	EQ(rf_policy_number(rf, "map"), map_id);
+	CHECK(rf_policy_number(rf, "generation") >= 1);
+	pol_rule(p, "g", 0);
+	pol_rule(p, "l", -EACCES);
+	pol_rule(p, "p", 99);
+	OK(lookup("m/f"));
+	OK(lookup("m/g"));
+	ERR(lookup("m/l"), EACCES);
+	OK(lookup("m/p"));
+	CHECK(rf_policy_number(rf, "verdict pass") >= 1);
+	EQ(rf_policy_number(rf, "verdict server"), 1);
+	EQ(rf_policy_number(rf, "verdict error"), 1);
+	EQ(rf_policy_number(rf, "verdict invalid"), 1);
+	CHECK(rf_policy_line(rf, "fallback busy", value, sizeof(value)));
+	CHECK(rf_policy_line(rf, "fallback backing", value, sizeof(value)));
+	pol_detach(p);
+	CHECK(policy_is(rf, "none"));
+	EQ(rf_policy_number(rf, "link"), 0);
+}
+
+static long op_count(struct rf *rf, const char *op, const char *what)
+{
+	char key[64], value[128], *at;
+
+	snprintf(key, sizeof(key), "op %s", op);
+	if (!rf_policy_line(rf, key, value, sizeof(value)))
+		return 0;
+	at = strstr(value, what);
+	return at ? atol(at + strlen(what)) : 0;
+}
+
+TEST(fusectl_file_counts_what_passed_and_what_was_asked)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p;
+	long asked, passed;
+
+	OK(lookup("m/f"));
+	asked = op_count(rf, "LOOKUP", "asked ");
+	CHECK(asked >= 1);
+	EQ(op_count(rf, "LOOKUP", "passed "), 0);
+	p = pol_attach(rf, 0);
+	pol_rule(p, "g", 0);
+	use_tree();
+	passed = op_count(rf, "LOOKUP", "passed ");
+	CHECK(passed >= 5);
+	CHECK(op_count(rf, "GETATTR", "passed ") >= 1);
+	CHECK(op_count(rf, "OPEN", "passed ") >= 1);
+	CHECK(op_count(rf, "READ", "passed ") >= 1);
+	CHECK(op_count(rf, "READDIR", "passed ") >= 1);
+	EQ(op_count(rf, "LOOKUP", "asked "), asked);
+	OK(lookup("m/g"));
+	CHECK(op_count(rf, "LOOKUP", "asked ") > asked);
+}
+
+static int read_as_user(void *path)
+{
+	ERR(open(path, O_RDONLY), EACCES);
+	return 0;
+}
+
+TEST(fusectl_file_is_for_its_owner_only)
+{
+	struct rf *rf = mount_tree();
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/fs/fuse/connections/%u/policy",
+		 rf_connection(rf));
+	EQ(stat_of(path).st_mode & 07777, 0400);
+	EQ(as_uid(1000, read_as_user, path), 0);
+}
+
+TEST(fdinfo_of_the_device_names_the_policy)
+{
+	struct rf *rf = mount_tree();
+	char path[64], line[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", rf->dev);
+	snprintf(line, sizeof(line), "fuse_connection:\t%u\n",
+		 rf_connection(rf));
+	CHECK(!strstr(get_file(path), "fuse_policy:"));
+	pol_attach(rf, 0);
+	expect_text(get_file(path), line);
+	expect_text(get_file(path), "fuse_policy:\trules\n");
+}
+
+#define TRACING "/sys/kernel/tracing/"
+
+static void trace(const char *event, const char *on)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), TRACING "events/fuse/%s/enable", event);
+	if (access(path, W_OK))
+		FAIL("no tracepoint %s", event);
+	set_sysctl(path, on);
+}
+
+TEST(tracepoints_fire)
+{
+	static const char *const events[] = {
+		"fuse_policy_attach", "fuse_policy_detach",
+		"fuse_policy_verdict", "fuse_policy_fallback",
+	};
+	struct rf *rf = mount_tree();
+	const char *text;
+	struct pol *p;
+	char c;
+	int fd = OK(open("m/f", O_RDONLY));
+
+	EQ(read(fd, &c, 1), 1);
+	set_sysctl(TRACING "trace", "");
+	close(OK(open(TRACING "trace", O_WRONLY | O_TRUNC)));
+	for (size_t i = 0; i < ARRAY_SIZE(events); i++)
+		trace(events[i], "1");
+	p = pol_attach(rf, 0);
+	OK(lookup("m/g"));
+	OK(lookup("m/f"));
+	pol_detach(p);
+	for (size_t i = 0; i < ARRAY_SIZE(events); i++)
+		trace(events[i], "0");
+	text = get_file(TRACING "trace");
+	for (size_t i = 0; i < ARRAY_SIZE(events); i++)
+		expect_text(text, events[i]);
+	expect_text(text, "rules");
+	expect_text(text, "busy");
+}
+
+TEST(bpftool_shows_the_policy)
+{
+	struct rf *rf = mount_tree();
+	char text[64];
+	struct pol *p;
+
+	if (system("bpftool version >/dev/null 2>&1"))
+		test_skip("no bpftool");
+	p = pol_attach(rf, 0);
+	expect_text(output_of("bpftool struct_ops list"), "rules");
+	expect_text(output_of("bpftool struct_ops list"), "fuse_policy_ops");
+	snprintf(text, sizeof(text), "%ld: struct_ops",
+		 rf_policy_number(rf, "link"));
+	expect_text(output_of("bpftool link list"), text);
+	expect_text(output_of("bpftool prog list"), "rules_lookup");
+	snprintf(text, sizeof(text), "\"connection\": %u", rf_connection(rf));
+	expect_text(output_of("bpftool struct_ops dump name rules"),
+		    "\"name\": \"rules\"");
+	pol_detach(p);
+	CHECK(!strstr(output_of("bpftool link list"), text));
+}

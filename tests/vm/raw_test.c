@@ -1,0 +1,1360 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The UAPI of passthrough of inode operations, against a raw server.
+ *
+ * No BPF here: this is part A of the series alone. What a policy adds is in
+ * policy_test.c.
+ */
+#include "harness.h"
+#include "rawfuse.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+/* What the entry hooks below are told by the case. */
+static uint64_t reg_mask;	/* register every object with this; 0: none */
+static int32_t give_id;		/* answer with this id instead */
+static const char *only_name;	/* hooks apply to this name only */
+
+static bool hook_applies(const char *name)
+{
+	return !only_name || !strcmp(only_name, name);
+}
+
+/* A directory op is no use on a file and refused there. */
+static uint64_t mask_for(uint64_t mask, mode_t mode)
+{
+	return S_ISDIR(mode) ? mask : mask & ~RF_OPS_DIR;
+}
+
+static void entry_hook(struct rf *rf, uint32_t opcode, const char *name,
+		       struct rf_entry2 *e)
+{
+	(void)opcode;
+	if (!hook_applies(name))
+		return;
+	if (give_id)
+		e->backing_id = give_id;
+	else if (reg_mask)
+		e->backing_id = rf_backing_open(rf, rf_node_fd(rf, e->nodeid),
+						0, mask_for(reg_mask, e->statx.mode));
+	if (e->backing_id < 0)
+		e->backing_id = 0;
+}
+
+static struct rf *mount_plain(void)
+{
+	struct rf_conf conf = RF_DEFAULT;
+
+	rf_make_tree();
+	conf.entry = entry_hook;
+	return rf_mount(NULL, &conf);
+}
+
+/* Every object that is looked up or made is registered with this mask. */
+static struct rf *mount_masked(uint64_t mask)
+{
+	reg_mask = mask;
+	return mount_plain();
+}
+
+/* d is registered, by name, and nothing else: what is beneath is the kernel's. */
+static struct rf *mount_dir(uint64_t mask)
+{
+	struct stat st;
+	struct rf *rf;
+
+	only_name = "d";
+	rf = mount_masked(mask);
+	OK(stat("m/d", &st));
+	rf_reset(rf);
+	return rf;
+}
+
+static int open_path(const char *path)
+{
+	return OK(open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+}
+
+/* INIT */
+
+TEST(init_offers_passthrough_ino_with_minor_47)
+{
+	struct rf *rf = mount_plain();
+
+	CHECK(rf->stats->minor >= 47);
+	CHECK(rf->stats->offered & RF_PASSTHROUGH_INO);
+	CHECK(rf->stats->offered & RF_PASSTHROUGH);
+}
+
+static void expect_plain_fuse(uint64_t flags, uint32_t depth)
+{
+	struct rf_conf conf = RF_DEFAULT;
+	struct rf *rf;
+
+	rf_make_tree();
+	conf.flags = flags;
+	conf.max_stack_depth = depth;
+	rf = rf_mount(NULL, &conf);
+	CHECK(!rf->entry2);
+	CHECK(file_is("m/f", "file f\n"));
+	ERR(rf_backing_open(rf, open_path("b/f"), 0, 0), EPERM);
+}
+
+TEST(passthrough_ino_without_passthrough_is_ignored)
+{
+	expect_plain_fuse(RF_PASSTHROUGH_INO, 1);
+}
+
+TEST(passthrough_ino_without_stack_depth_is_ignored)
+{
+	expect_plain_fuse(RF_PASSTHROUGH | RF_PASSTHROUGH_INO, 0);
+}
+
+TEST(passthrough_alone_keeps_old_entry_replies)
+{
+	struct rf_conf conf = RF_DEFAULT;
+	struct rf *rf;
+
+	rf_make_tree();
+	conf.flags = RF_PASSTHROUGH;
+	rf = rf_mount(NULL, &conf);
+	CHECK(!rf->entry2);
+	CHECK(file_is("m/f", "file f\n"));
+	CHECK(rf_register(rf, "b/f", 0) > 0);
+	CHECK(rf_register(rf, "b/f", RF_OP_READ | RF_OP_WRITE) > 0);
+	ERR(rf_backing_open(rf, open_path("b/f"), 0, RF_OP_GETATTR), EINVAL);
+}
+
+TEST(old_entry_reply_is_refused_with_passthrough_ino)
+{
+	struct rf *rf = mount_plain();
+	struct stat st;
+
+	OK(stat("m/f", &st));
+	rf->entry2 = false;
+	ERR(stat("m/g", &st), EIO);
+	EQ(rf->stats->last_error, EINVAL);
+}
+
+/* BACKING_OPEN: one case per row of the contract, and each row with the errors
+ * of all rows below it present as well, which shows the order. */
+
+enum { BAD_FLAGS = 1 };
+#define BAD_BIT (1ULL << 63)
+#define INODE_OP RF_OP_GETATTR
+
+TEST(backing_open_without_passthrough_is_eperm)
+{
+	struct rf_conf conf = RF_DEFAULT;
+	struct rf *rf;
+
+	conf.flags = 0;
+	rf = rf_mount(NULL, &conf);
+	ERR(rf_backing_open(rf, -1, BAD_FLAGS, BAD_BIT), EPERM);
+}
+
+static int open_unprivileged(void *p)
+{
+	struct rf *rf = p;
+
+	ERR(rf_backing_open(rf, -1, BAD_FLAGS, BAD_BIT), EPERM);
+	ERR(rf_backing_open(rf, open("b/f", O_RDONLY), 0, 0), EPERM);
+	return 0;
+}
+
+TEST(backing_open_without_cap_sys_admin_is_eperm)
+{
+	struct rf *rf = mount_plain();
+
+	EQ(as_uid(1000, open_unprivileged, rf), 0);
+	/* The converse: the same fd is fine for root. */
+	CHECK(rf_register(rf, "b/f", 0) > 0);
+}
+
+TEST(backing_open_with_flags_is_einval_before_ebadf)
+{
+	ERR(rf_backing_open(mount_plain(), -1, BAD_FLAGS, 0), EINVAL);
+}
+
+TEST(backing_open_with_an_unknown_op_is_einval_before_ebadf)
+{
+	struct rf *rf = mount_plain();
+
+	for (int bit = 0; bit < 64; bit++) {
+		uint64_t mask = 1ULL << bit;
+
+		if (mask & RF_OPS)
+			ERR(rf_backing_open(rf, -1, 0, mask), EBADF);
+		else
+			ERR(rf_backing_open(rf, -1, 0, mask), EINVAL);
+	}
+	ERR(rf_backing_open(rf, -1, 0, RF_OPS | BAD_BIT), EINVAL);
+}
+
+TEST(backing_open_with_inode_ops_needs_passthrough_ino)
+{
+	struct rf_conf conf = RF_DEFAULT;
+	struct rf *rf;
+
+	conf.flags = RF_PASSTHROUGH;
+	rf = rf_mount(NULL, &conf);
+	for (int bit = 0; bit < 64; bit++) {
+		uint64_t mask = 1ULL << bit;
+		bool rw = mask & (RF_OP_READ | RF_OP_WRITE);
+
+		if (rw)
+			ERR(rf_backing_open(rf, -1, 0, mask), EBADF);
+		else
+			ERR(rf_backing_open(rf, -1, 0, mask), EINVAL);
+	}
+}
+
+TEST(backing_open_with_a_bad_fd_is_ebadf)
+{
+	struct rf *rf = mount_plain();
+
+	ERR(rf_backing_open(rf, -1, 0, 0), EBADF);
+	ERR(rf_backing_open(rf, 9999, 0, RF_OPS), EBADF);
+}
+
+TEST(backing_open_of_a_directory_for_read_write_is_eisdir)
+{
+	struct rf *rf = mount_plain();
+
+	ERR(rf_backing_open(rf, open_path("b/d"), 0, 0), EISDIR);
+	ERR(rf_backing_open(rf, open_path("b/d"), 0,
+			    RF_OP_READ | RF_OP_WRITE), EISDIR);
+	CHECK(rf_register(rf, "b/d", INODE_OP) > 0);
+}
+
+TEST(backing_open_of_a_special_file_for_read_write_is_einval)
+{
+	struct rf *rf = mount_plain();
+
+	ERR(rf_backing_open(rf, open_path("b/p"), 0, 0), EINVAL);
+	ERR(rf_backing_open(rf, open_path("b/l"), 0, RF_OP_READ), EINVAL);
+	ERR(rf_backing_open(rf, open_path("/dev/null"), 0, RF_OP_WRITE), EINVAL);
+	CHECK(rf_register(rf, "b/p", INODE_OP) > 0);
+	CHECK(rf_register(rf, "b/l", RF_OP_READLINK) > 0);
+}
+
+TEST(backing_open_with_a_directory_op_of_a_file_is_enotdir)
+{
+	struct rf *rf = mount_plain();
+	static const uint64_t ops[] = { RF_OP_LOOKUP, RF_OP_OPENDIR,
+					RF_OP_READDIR, RF_OP_READDIRPLUS };
+
+	for (size_t i = 0; i < ARRAY_SIZE(ops); i++) {
+		ERR(rf_backing_open(rf, open_path("b/f"), 0, ops[i]), ENOTDIR);
+		ERR(rf_backing_open(rf, open_path("b/l"), 0, ops[i]), ENOTDIR);
+		CHECK(rf_register(rf, "b/d", ops[i]) > 0);
+	}
+	ERR(rf_backing_open(rf, open_path("b/f"), 0, RF_OPS), ENOTDIR);
+}
+
+TEST(backing_open_of_its_own_mount_is_eloop)
+{
+	struct rf *rf = mount_plain();
+	int dir = open_path("m"), file = open_path("m/f");
+
+	ERR(rf_backing_open(rf, dir, 0, RF_OPS), ELOOP);
+	ERR(rf_backing_open(rf, file, 0, INODE_OP), ELOOP);
+	/* The directory op on a file is found out first. */
+	ERR(rf_backing_open(rf, file, 0, RF_OPS), ENOTDIR);
+	ERR(rf_backing_open(rf, dir, 0, 0), EISDIR);
+}
+
+/* An overlay of this lower directory on at; a directory for each in at.d. */
+static void mount_overlay(const char *lower, const char *at)
+{
+	char dir[64], upper[80], work[80], options[512];
+
+	snprintf(dir, sizeof(dir), "%s.d", at);
+	snprintf(upper, sizeof(upper), "%s/upper", dir);
+	snprintf(work, sizeof(work), "%s/work", dir);
+	OK(mkdir(dir, 0755));
+	OK(mkdir(upper, 0755));
+	OK(mkdir(work, 0755));
+	OK(mkdir(at, 0755));
+	snprintf(options, sizeof(options), "lowerdir=%s,upperdir=%s,workdir=%s",
+		 lower, upper, work);
+	if (mount("overlay", at, "overlay", 0, options)) {
+		if (errno == ENODEV)
+			test_skip("no overlayfs in this kernel");
+		FAIL("overlay: %s", strerrorname_np(errno));
+	}
+}
+
+static void expect_depth(uint32_t max, const char *ok, const char *too_deep)
+{
+	struct rf_conf conf = RF_DEFAULT;
+	struct rf *rf;
+
+	conf.max_stack_depth = max;
+	rf = rf_mount(NULL, &conf);
+	CHECK(rf_register(rf, ok, RF_OPS) > 0);
+	ERR(rf_backing_open(rf, open_path(too_deep), 0, RF_OPS), ELOOP);
+}
+
+TEST(overlayfs_is_too_deep_for_stack_depth_1)
+{
+	rf_make_tree();
+	mount_overlay("b", "o1");
+	expect_depth(1, "b", "o1");
+}
+
+TEST(overlayfs_on_overlayfs_is_too_deep_for_stack_depth_2)
+{
+	rf_make_tree();
+	mount_overlay("b", "o1");
+	mount_overlay("o1", "o2");
+	expect_depth(2, "o1", "o2");
+}
+
+TEST(backing_open_out_of_memory_is_enomem)
+{
+	test_skip("needs fault injection, which the test kernels lack");
+}
+
+static int close_unprivileged(void *p)
+{
+	ERR(rf_backing_close(p, 1), EPERM);
+	return 0;
+}
+
+TEST(backing_close_tells_what_is_wrong)
+{
+	struct rf *rf = mount_plain();
+	int id = rf_register(rf, "b/f", 0);
+
+	EQ(as_uid(1000, close_unprivileged, rf), 0);
+	ERR(rf_backing_close(rf, 0), EINVAL);
+	ERR(rf_backing_close(rf, id + 1000), ENOENT);
+	OK(rf_backing_close(rf, id));
+	ERR(rf_backing_close(rf, id), ENOENT);
+}
+
+/* Attach by entry replies */
+
+/* Attributes of an object on the mount, asked for as fstat() does. */
+static void expect_same_stat(int fd, const char *backing)
+{
+	struct stat a, b;
+
+	OK(fstat(fd, &a));
+	OK(lstat(backing, &b));
+	EQ(a.st_ino, b.st_ino);
+	EQ(a.st_mode, b.st_mode);
+	EQ(a.st_nlink, b.st_nlink);
+	EQ(a.st_uid, b.st_uid);
+	EQ(a.st_size, b.st_size);
+	EQ(a.st_blocks, b.st_blocks);
+	EQ(a.st_mtim.tv_nsec, b.st_mtim.tv_nsec);
+	EQ(a.st_ctim.tv_nsec, b.st_ctim.tv_nsec);
+}
+
+/* The object just made by this call has its backing object: fstat passes. */
+static void expect_attached(struct rf *rf, int fd, const char *backing)
+{
+	EQ(rf_count(rf, FUSE_GETATTR), 0);
+	OK(chmod(backing, 0604));
+	expect_same_stat(fd, backing);
+	EQ(rf_count(rf, FUSE_GETATTR) + rf_count(rf, RF_STATX), 0);
+}
+
+TEST(lookup_reply_attaches)
+{
+	struct rf *rf = mount_masked(INODE_OP);
+
+	expect_attached(rf, open_path("m/f"), "b/f");
+	CHECK(rf_count(rf, FUSE_LOOKUP) >= 1);
+}
+
+TEST(lookup_reply_attaches_a_directory)
+{
+	expect_attached(mount_masked(INODE_OP), open_path("m/d"), "b/d");
+}
+
+TEST(mknod_reply_attaches)
+{
+	struct rf *rf = mount_masked(INODE_OP);
+
+	OK(mknod("m/new", S_IFREG | 0600, 0));
+	EQ(rf_count(rf, FUSE_MKNOD), 1);
+	expect_attached(rf, open_path("m/new"), "b/new");
+}
+
+TEST(mkdir_reply_attaches)
+{
+	struct rf *rf = mount_masked(INODE_OP);
+
+	OK(mkdir("m/new", 0700));
+	EQ(rf_count(rf, FUSE_MKDIR), 1);
+	expect_attached(rf, open_path("m/new"), "b/new");
+}
+
+TEST(symlink_reply_attaches)
+{
+	struct rf *rf = mount_masked(INODE_OP | RF_OP_READLINK);
+	char buf[64] = "";
+
+	OK(symlink("somewhere", "m/new"));
+	EQ(rf_count(rf, FUSE_SYMLINK), 1);
+	EQ(readlink("m/new", buf, sizeof(buf)), 9);
+	CHECK(!strcmp(buf, "somewhere"));
+	EQ(rf_count(rf, FUSE_READLINK), 0);
+}
+
+TEST(link_reply_attaches)
+{
+	struct rf *rf = mount_plain();
+	struct stat st;
+
+	/* f itself has nothing attached: only the reply to LINK can do it. */
+	OK(stat("m/f", &st));
+	reg_mask = INODE_OP;
+	only_name = "new";
+	OK(link("m/f", "m/new"));
+	EQ(rf_count(rf, FUSE_LINK), 1);
+	rf_reset(rf);
+	OK(chmod("b/f", 0604));
+	/* Through the old name, whose lookup replies carry no id. */
+	expect_same_stat(open_path("m/f"), "b/f");
+	EQ(rf_count(rf, FUSE_GETATTR), 0);
+}
+
+TEST(create_reply_attaches)
+{
+	struct rf *rf = mount_masked(INODE_OP);
+	int fd = OK(open("m/new", O_CREAT | O_EXCL | O_RDWR, 0600));
+
+	EQ(rf_count(rf, FUSE_CREATE), 1);
+	expect_attached(rf, fd, "b/new");
+}
+
+TEST(tmpfile_reply_attaches)
+{
+	struct rf *rf = mount_masked(INODE_OP);
+	int fd = OK(open("m", O_TMPFILE | O_RDWR, 0600));
+	struct stat st;
+
+	EQ(rf_count(rf, FUSE_TMPFILE), 1);
+	OK(fstat(fd, &st));
+	EQ(st.st_nlink, 0);
+	EQ(rf_count(rf, FUSE_GETATTR), 0);
+}
+
+TEST(nothing_attached_means_getattr_goes_to_the_server)
+{
+	struct rf *rf = mount_plain();
+	int fd = open_path("m/f");
+
+	rf_reset(rf);
+	expect_same_stat(fd, "b/f");
+	CHECK(rf_count(rf, FUSE_GETATTR) >= 1);
+}
+
+/* A refused attach fails the lookup, gives the lookup back by a FORGET, and
+ * leaves no trace: without the id the name is found. */
+static void expect_refused(struct rf *rf, const char *path, int error)
+{
+	unsigned long given = rf->stats->given, forgotten = rf->stats->forgotten;
+	struct stat st;
+
+	if (stat(path, &st) == 0)
+		FAIL("stat %s works", path);
+	if (errno != error)
+		FAIL("stat %s: %s, not %s", path, strerrorname_np(errno),
+		     strerrorname_np(error));
+	EVENTUALLY(rf->stats->forgotten - forgotten ==
+		   rf->stats->given - given);
+	give_id = 0;
+	only_name = NULL;
+	OK(stat(path, &st));
+}
+
+TEST(backing_object_of_another_type_is_eio)
+{
+	struct rf *rf = mount_plain();
+
+	give_id = rf_register(rf, "b/d", INODE_OP);
+	only_name = "f";
+	expect_refused(rf, "m/f", EIO);
+}
+
+TEST(backing_object_of_another_number_is_eio)
+{
+	struct rf *rf = mount_plain();
+
+	give_id = rf_register(rf, "b/g", INODE_OP);
+	only_name = "f";
+	expect_refused(rf, "m/f", EIO);
+}
+
+TEST(unknown_backing_id_is_eio)
+{
+	struct rf *rf = mount_plain();
+
+	give_id = rf_register(rf, "b/f", INODE_OP) + 1000;
+	only_name = "f";
+	expect_refused(rf, "m/f", EIO);
+}
+
+TEST(refused_attach_of_a_created_file_is_returned)
+{
+	struct rf *rf = mount_plain();
+
+	give_id = rf_register(rf, "b/g", INODE_OP);
+	only_name = "new";
+	ERR(mkdir("m/new", 0700), EIO);
+	OK(rmdir("b/new"));
+	ERR(mknod("m/new", S_IFREG | 0600, 0), EIO);
+	OK(unlink("b/new"));
+	ERR(open("m/new", O_CREAT | O_EXCL | O_RDWR, 0600), EIO);
+	EVENTUALLY(rf->stats->forgotten == rf->stats->given);
+}
+
+TEST(second_backing_object_is_ebusy)
+{
+	struct rf *rf = mount_plain();
+	int fd;
+
+	give_id = rf_register(rf, "b/f", INODE_OP);
+	only_name = "f";
+	fd = open_path("m/f");
+	give_id = rf_register(rf, "b/f", INODE_OP);
+	expect_refused(rf, "m/f", EBUSY);
+	expect_same_stat(fd, "b/f");
+}
+
+TEST(same_backing_id_again_is_fine)
+{
+	struct rf *rf = mount_plain();
+
+	give_id = rf_register(rf, "b/f", INODE_OP);
+	only_name = "f";
+	for (int i = 0; i < 3; i++)
+		close(open_path("m/f"));
+	EQ(rf_count(rf, FUSE_GETATTR), 0);
+	CHECK(rf_count(rf, FUSE_LOOKUP) >= 3);
+}
+
+TEST(attach_to_a_file_open_in_cached_mode_is_etxtbsy)
+{
+	struct rf *rf = mount_plain();
+	char c;
+	int fd = OK(open("m/f", O_RDONLY));
+
+	EQ(read(fd, &c, 1), 1);
+	give_id = rf_register(rf, "b/f", INODE_OP);
+	only_name = "f";
+	expect_refused(rf, "m/f", ETXTBSY);
+	/* Once it is closed nothing is in the way. */
+	close(fd);
+	EVENTUALLY(rf_count(rf, FUSE_RELEASE) == 1);
+	give_id = rf_register(rf, "b/f", INODE_OP);
+	only_name = "f";
+	rf_reset(rf);
+	expect_attached(rf, open_path("m/f"), "b/f");
+}
+
+TEST(read_write_id_in_a_lookup_reply_is_no_error)
+{
+	struct rf *rf = mount_plain();
+	int fd;
+
+	give_id = rf_register(rf, "b/f", RF_OP_READ | RF_OP_WRITE);
+	only_name = "f";
+	fd = open_path("m/f");
+	rf_reset(rf);
+	expect_same_stat(fd, "b/f");
+	CHECK(rf_count(rf, FUSE_GETATTR) >= 1);
+}
+
+static int32_t open_id;
+
+static void open_hook(struct rf *rf, uint64_t nodeid, struct fuse_open_out *o,
+		      int32_t *backing_id)
+{
+	(void)rf;
+	(void)nodeid;
+	if (open_id) {
+		o->open_flags |= RF_FOPEN_PASSTHROUGH;
+		*backing_id = open_id;
+	}
+}
+
+TEST(inode_ops_come_on_at_a_lookup_after_an_open_attached)
+{
+	struct rf_conf conf = RF_DEFAULT;
+	struct rf *rf;
+	int fd;
+
+	rf_make_tree();
+	conf.entry = entry_hook;
+	conf.open = open_hook;
+	rf = rf_mount(NULL, &conf);
+	open_id = rf_register(rf, "b/f", RF_OPS_SEED);
+	fd = OK(open("m/f", O_RDONLY));
+	give_id = open_id;
+	only_name = "f";
+	close(open_path("m/f"));
+	rf_reset(rf);
+	expect_same_stat(fd, "b/f");
+	EQ(rf_count(rf, FUSE_GETATTR), 0);
+}
+
+static void zero_statx(struct rf *rf, uint32_t opcode, const char *name,
+		       struct rf_entry2 *e)
+{
+	entry_hook(rf, opcode, name, e);
+	e->statx.mask = 0;
+}
+
+TEST(entry_with_statx_mask_0_is_taken)
+{
+	struct rf_conf conf = RF_DEFAULT;
+	struct rf *rf;
+
+	rf_make_tree();
+	conf.entry = zero_statx;
+	rf = rf_mount(NULL, &conf);
+	CHECK(file_is("m/f", "file f\n"));
+	CHECK(file_is("m/d/x/y", "deep\n"));
+	reg_mask = INODE_OP;
+	expect_same_stat(open_path("m/g"), "b/g");
+	OK(mkdir("m/new", 0700));
+	EQ(rf->stats->last_error, 0);
+}
+
+TEST(negative_entry2_reply_is_cached)
+{
+	struct rf_conf conf = RF_DEFAULT;
+	struct rf *rf;
+
+	rf_make_tree();
+	conf.valid = 3600;
+	rf = rf_mount(NULL, &conf);
+	ERR(access("m/none", F_OK), ENOENT);
+	EQ(rf_count(rf, FUSE_LOOKUP), 1);
+	ERR(access("m/none", F_OK), ENOENT);
+	EQ(rf_count(rf, FUSE_LOOKUP), 1);
+}
+
+TEST(every_lookup_handed_out_is_forgotten)
+{
+	struct rf *rf = mount_masked(RF_OPS);
+	char name[32];
+
+	for (int i = 0; i < 50; i++) {
+		snprintf(name, sizeof(name), "m/n%d", i);
+		put_file(name, "x", 0600);
+		CHECK(file_is(name, "x"));
+	}
+	OK(link("m/n1", "m/link"));
+	OK(symlink("x", "m/sym"));
+	OK(mkdir("m/dir", 0700));
+	OK(rename("m/n2", "m/dir/n2"));
+	OK(unlink("m/n3"));
+	close(OK(open("m", O_TMPFILE | O_RDWR, 0600)));
+	CHECK(rf->stats->given > 50);
+	drop_caches();
+	EVENTUALLY(rf->stats->given == rf->stats->forgotten);
+}
+
+/* A server of the seed series: it registers regular files at lookup with four
+ * bits, and answers OPEN with the same id. */
+
+static int32_t seed_ids[64];
+
+static void seed_entry(struct rf *rf, uint32_t opcode, const char *name,
+		       struct rf_entry2 *e)
+{
+	int32_t *id = &seed_ids[e->nodeid % ARRAY_SIZE(seed_ids)];
+
+	(void)opcode;
+	(void)name;
+	if (!S_ISREG(e->statx.mode))
+		return;
+	if (!*id)
+		*id = rf_backing_open(rf, rf_node_fd(rf, e->nodeid), 0,
+				      RF_OPS_SEED);
+	e->backing_id = *id;
+	e->statx.mask = 0;
+}
+
+static void seed_open(struct rf *rf, uint64_t nodeid, struct fuse_open_out *o,
+		      int32_t *backing_id)
+{
+	(void)rf;
+	*backing_id = seed_ids[nodeid % ARRAY_SIZE(seed_ids)];
+	o->open_flags |= RF_FOPEN_PASSTHROUGH;
+}
+
+TEST(server_of_the_seed_series_works_unchanged)
+{
+	struct rf_conf conf = RF_DEFAULT;
+	struct stat st;
+	struct rf *rf;
+	int fd;
+
+	rf_make_tree();
+	conf.entry = seed_entry;
+	conf.open = seed_open;
+	rf = rf_mount(NULL, &conf);
+	fd = OK(open("m/f", O_RDWR));
+	EQ(pwrite(fd, "FILE", 4, 0), 4);
+	CHECK(file_is("b/f", "FILE f\n"));
+	CHECK(file_is("m/f", "FILE f\n"));
+	OK(fchmod(fd, 0600));
+	OK(ftruncate(fd, 4));
+	OK(stat("b/f", &st));
+	EQ(st.st_mode & 0777, 0600);
+	EQ(st.st_size, 4);
+	expect_same_stat(fd, "b/f");
+	put_file("m/new", "made\n", 0644);
+	CHECK(file_is("b/new", "made\n"));
+	CHECK(rf_count(rf, FUSE_OPEN) >= 2);
+	CHECK(rf_count(rf, FUSE_LOOKUP) >= 1);
+	EQ(rf_count(rf, FUSE_READ), 0);
+	EQ(rf_count(rf, FUSE_WRITE), 0);
+	EQ(rf_count(rf, FUSE_GETATTR), 0);
+	EQ(rf_count(rf, FUSE_SETATTR), 0);
+}
+
+TEST(backing_close_keeps_what_inodes_hold)
+{
+	struct rf *rf = mount_plain();
+	int fd;
+
+	give_id = rf_register(rf, "b/f", INODE_OP);
+	only_name = "f";
+	fd = open_path("m/f");
+	OK(rf_backing_close(rf, give_id));
+	rf_reset(rf);
+	expect_attached(rf, fd, "b/f");
+	/* The id itself is gone. */
+	close(fd);
+	drop_caches();
+	expect_refused(rf, "m/f", EIO);
+}
+
+/* One bit at a time: with it the server is not asked, without it it is. */
+
+static int fd_f, fd_l;
+
+static void do_getattr(void)
+{
+	struct stat st;
+
+	OK(fstat(fd_f, &st));
+}
+
+static void do_setattr(void)
+{
+	OK(chmod("m/f", 0640));
+}
+
+static void do_truncate(void)
+{
+	OK(truncate("m/f", 3));
+}
+
+static void do_utimes(void)
+{
+	struct timespec ts[2] = { { 1, 2 }, { 3, 4 } };
+
+	OK(utimensat(AT_FDCWD, "m/f", ts, 0));
+}
+
+static void do_readlink(void)
+{
+	char buf[64];
+
+	EQ(readlinkat(fd_l, "", buf, sizeof(buf)), 11);
+}
+
+static void do_statfs(void)
+{
+	struct statvfs a, b;
+
+	OK(statvfs("m/f", &a));
+	OK(statvfs("b/f", &b));
+	EQ(a.f_blocks, b.f_blocks);
+	EQ(a.f_files, b.f_files);
+}
+
+static void do_getxattr(void)
+{
+	char buf[16] = "";
+
+	EQ(getxattr("m/f", "user.a", buf, sizeof(buf)), 5);
+	CHECK(!strcmp(buf, "value"));
+	ERR(getxattr("m/f", "user.none", buf, sizeof(buf)), ENODATA);
+}
+
+static void do_listxattr(void)
+{
+	char buf[64];
+
+	EQ(listxattr("m/f", buf, sizeof(buf)), 7);
+	CHECK(!strcmp(buf, "user.a"));
+}
+
+static void do_open_read(void)
+{
+	CHECK(file_is("m/f", "file f\n"));
+}
+
+static void do_open_write(void)
+{
+	int fd = OK(open("m/f", O_WRONLY));
+
+	EQ(write(fd, "F", 1), 1);
+	close(fd);
+	CHECK(file_is("b/f", "File f\n"));
+}
+
+static void do_open_trunc(void)
+{
+	close(OK(open("m/f", O_WRONLY | O_TRUNC)));
+	CHECK(file_is("b/f", ""));
+}
+
+static void do_readdir(void)
+{
+	CHECK(dir_has("m/d", "x"));
+	CHECK(!dir_has("m/d", "y"));
+}
+
+static void do_btime(void)
+{
+	struct statx a, b;
+
+	OK(statx(fd_f, "", AT_EMPTY_PATH, STATX_BTIME | STATX_BASIC_STATS, &a));
+	OK(statx(AT_FDCWD, "b/f", 0, STATX_BTIME | STATX_BASIC_STATS, &b));
+	CHECK(b.stx_mask & STATX_BTIME);
+	CHECK(a.stx_mask & STATX_BTIME);
+	EQ(a.stx_btime.tv_nsec, b.stx_btime.tv_nsec);
+}
+
+/* Runs op in a mount with this mask and gives the requests it caused of up to
+ * two opcodes. */
+static unsigned long requests_of(uint64_t mask, void (*op)(void), int a, int b)
+{
+	struct rf *rf = mount_masked(mask);
+	unsigned long n;
+
+	OK(setxattr("b/f", "user.a", "value", 5, 0));
+	fd_f = open_path("m/f");
+	fd_l = open_path("m/l");
+	close(open_path("m/d"));
+	rf_reset(rf);
+	op();
+	n = rf_count(rf, a) + (b ? rf_count(rf, b) : 0);
+	rf_note_counts(rf);
+	return n;
+}
+
+#define BIT_TESTS(op, with, without, a, b)				\
+	TEST(op##_passes)						\
+	{								\
+		EQ(requests_of(with, do_##op, a, b), 0);		\
+	}								\
+	TEST(op##_without_its_bit_goes_to_the_server)			\
+	{								\
+		CHECK(requests_of(without, do_##op, a, b) >= 1);	\
+	}
+
+#define ALL_BUT(ops) (RF_OPS & ~(ops))
+
+BIT_TESTS(getattr, RF_OP_GETATTR, ALL_BUT(RF_OP_GETATTR | RF_OP_STATX),
+	  FUSE_GETATTR, RF_STATX)
+BIT_TESTS(setattr, RF_OP_GETATTR | RF_OP_SETATTR, ALL_BUT(RF_OP_SETATTR),
+	  FUSE_SETATTR, 0)
+BIT_TESTS(truncate, RF_OP_GETATTR | RF_OP_SETATTR, ALL_BUT(RF_OP_SETATTR),
+	  FUSE_SETATTR, 0)
+BIT_TESTS(utimes, RF_OP_GETATTR | RF_OP_SETATTR, ALL_BUT(RF_OP_SETATTR),
+	  FUSE_SETATTR, 0)
+BIT_TESTS(readlink, RF_OP_READLINK, ALL_BUT(RF_OP_READLINK), FUSE_READLINK, 0)
+BIT_TESTS(statfs, RF_OP_STATFS, ALL_BUT(RF_OP_STATFS), FUSE_STATFS, 0)
+BIT_TESTS(getxattr, RF_OP_GETXATTR, ALL_BUT(RF_OP_GETXATTR), FUSE_GETXATTR, 0)
+BIT_TESTS(listxattr, RF_OP_LISTXATTR, ALL_BUT(RF_OP_LISTXATTR),
+	  FUSE_LISTXATTR, 0)
+BIT_TESTS(open_read, RF_OP_OPEN | RF_OP_READ, ALL_BUT(RF_OP_OPEN),
+	  FUSE_OPEN, FUSE_READ)
+BIT_TESTS(open_write, RF_OP_OPEN | RF_OP_WRITE, ALL_BUT(RF_OP_OPEN),
+	  FUSE_OPEN, FUSE_WRITE)
+BIT_TESTS(open_trunc, RF_OP_OPEN | RF_OP_WRITE | RF_OP_SETATTR | RF_OP_GETATTR,
+	  ALL_BUT(RF_OP_SETATTR), FUSE_OPEN, 0)
+BIT_TESTS(readdir, RF_OP_OPENDIR | RF_OP_READDIR, ALL_BUT(RF_OP_READDIR),
+	  FUSE_OPENDIR, FUSE_READDIR)
+
+TEST(birth_time_passes)
+{
+	EQ(requests_of(RF_OP_STATX | RF_OP_GETATTR, do_btime, RF_STATX,
+		       FUSE_GETATTR), 0);
+}
+
+TEST(birth_time_passes_with_statx_alone)
+{
+	EQ(requests_of(RF_OP_STATX, do_btime, RF_STATX, FUSE_GETATTR), 0);
+}
+
+static void ask_btime(void)
+{
+	struct statx x;
+
+	OK(statx(fd_f, "", AT_EMPTY_PATH, STATX_BTIME, &x));
+}
+
+TEST(birth_time_without_its_bits_is_asked_of_the_server)
+{
+	CHECK(requests_of(ALL_BUT(RF_OP_GETATTR | RF_OP_STATX), ask_btime,
+			  RF_STATX, 0) >= 1);
+}
+
+TEST(open_for_writing_without_write_goes_to_the_server)
+{
+	CHECK(requests_of(RF_OP_OPEN | RF_OP_READ | RF_OP_GETATTR,
+			  do_open_write, FUSE_OPEN, 0) >= 1);
+}
+
+TEST(open_for_reading_without_read_goes_to_the_server)
+{
+	CHECK(requests_of(RF_OP_OPEN | RF_OP_WRITE | RF_OP_GETATTR,
+			  do_open_read, FUSE_OPEN, 0) >= 1);
+}
+
+TEST(opendir_without_its_bit_goes_to_the_server)
+{
+	CHECK(requests_of(ALL_BUT(RF_OP_OPENDIR), do_readdir, FUSE_OPENDIR,
+			  0) >= 1);
+}
+
+TEST(attributes_of_an_attached_file_are_what_the_backing_has_now)
+{
+	struct rf *rf = mount_masked(RF_OP_GETATTR);
+	int fd = open_path("m/f");
+
+	for (int i = 0; i < 5; i++) {
+		OK(chmod("b/f", 0600 + i));
+		OK(truncate("b/f", 1000 * i));
+		expect_same_stat(fd, "b/f");
+	}
+	EQ(rf_count(rf, FUSE_GETATTR), 0);
+}
+
+TEST(statx_asked_for_one_field_leaves_the_others_right)
+{
+	struct statx x;
+	int fd;
+
+	mount_masked(RF_OP_GETATTR | RF_OP_STATX);
+	fd = open_path("m/f");
+	OK(chmod("b/f", 0604));
+	OK(statx(fd, "", AT_EMPTY_PATH, STATX_SIZE, &x));
+	EQ(x.stx_size, 7);
+	expect_same_stat(fd, "b/f");
+	OK(statx(fd, "", AT_EMPTY_PATH, 0, &x));
+	expect_same_stat(fd, "b/f");
+}
+
+TEST(write_by_another_user_clears_suid_and_sgid)
+{
+	struct rf *rf = mount_masked(RF_OP_GETATTR | RF_OP_SETATTR);
+	struct stat st;
+
+	put_file("b/s", "suid", 0644);
+	OK(chown("b/s", 1000, 1000));
+	OK(chmod("b/s", 06755));
+	OK(chown("m/s", 1001, 1001));
+	OK(stat("b/s", &st));
+	EQ(st.st_uid, 1001);
+	EQ(st.st_mode & 07777, 0755);
+	EQ(rf_count(rf, FUSE_SETATTR), 0);
+	OK(stat("m/s", &st));
+	EQ(st.st_mode & 07777, 0755);
+}
+
+/* Names beneath a directory with the LOOKUP bit */
+
+TEST(names_beneath_a_passed_directory_need_no_server)
+{
+	struct rf *rf = mount_dir(RF_OPS);
+	struct stat a, b;
+
+	OK(stat("m/d/x/y", &a));
+	OK(stat("b/d/x/y", &b));
+	EQ(a.st_ino, b.st_ino);
+	EQ(a.st_size, b.st_size);
+	CHECK(file_is("m/d/x/y", "deep\n"));
+	CHECK(dir_has("m/d/x", "y"));
+	ERR(stat("m/d/x/none", &a), ENOENT);
+	ERR(stat("m/d/x/y/z", &a), ENOTDIR);
+	/* d itself is looked up in the root, which is the server's. */
+	EQ(rf_count_all(rf) - rf_count(rf, FUSE_LOOKUP), 0);
+	EQ(rf->stats->unknown, 0);
+}
+
+TEST(names_beneath_a_directory_without_the_bit_are_the_servers)
+{
+	struct rf *rf = mount_dir(ALL_BUT(RF_OP_LOOKUP));
+	struct stat st;
+	int d = open_path("m/d");
+
+	rf_reset(rf);
+	OK(fstatat(d, "x/y", &st, 0));
+	EQ(rf_count(rf, FUSE_LOOKUP), 2);
+}
+
+TEST(lookups_from_a_directory_fd_make_no_request_at_all)
+{
+	struct rf *rf = mount_dir(RF_OPS);
+	struct stat st;
+	int d = open_path("m/d");
+
+	rf_reset(rf);
+	for (int i = 0; i < 3; i++) {
+		OK(fstatat(d, "x/y", &st, 0));
+		ERR(fstatat(d, "x/none", &st, 0), ENOENT);
+		drop_caches();
+	}
+	close(OK(openat(d, "x/y", O_RDWR)));
+	EQ(rf_count_all(rf), 0);
+}
+
+TEST(server_resolves_a_node_that_the_kernel_made)
+{
+	struct rf *rf = mount_dir(RF_OPS);
+	struct stat st;
+
+	OK(stat("m/d/x/y", &st));
+	EQ(rf->stats->unknown, 0);
+	OK(unlink("m/d/x/y"));
+	CHECK(rf->stats->resolved >= 1);
+	ERR(stat("b/d/x/y", &st), ENOENT);
+	ERR(stat("m/d/x/y", &st), ENOENT);
+	OK(mkdir("m/d/x/new", 0700));
+	OK(stat("b/d/x/new", &st));
+	OK(rename("m/d/x/new", "m/d/moved"));
+	OK(stat("b/d/moved", &st));
+	ERR(stat("m/d/x/new", &st), ENOENT);
+	OK(stat("m/d/moved", &st));
+	OK(rmdir("m/d/moved"));
+	ERR(stat("b/d/moved", &st), ENOENT);
+	drop_caches();
+	EVENTUALLY(rf->stats->given == rf->stats->forgotten);
+}
+
+TEST(names_made_through_the_server_are_passed_afterwards)
+{
+	struct rf *rf = mount_dir(RF_OPS);
+	int d = open_path("m/d");
+	struct stat st;
+	int fd;
+
+	OK(mkdirat(d, "new", 0755));
+	OK(symlinkat("t", d, "sym"));
+	OK(linkat(d, "x/y", d, "hard", 0));
+	fd = OK(openat(d, "file", O_CREAT | O_EXCL | O_RDWR, 0644));
+	rf_reset(rf);
+	EQ(write(fd, "text", 4), 4);
+	OK(fstat(fd, &st));
+	EQ(st.st_size, 4);
+	OK(fstatat(d, "new", &st, 0));
+	OK(fstatat(d, "sym", &st, AT_SYMLINK_NOFOLLOW));
+	OK(fstatat(d, "hard", &st, 0));
+	EQ(st.st_nlink, 2);
+	OK(fstatat(d, "file", &st, 0));
+	EQ(st.st_size, 4);
+	EQ(rf_count(rf, FUSE_LOOKUP) + rf_count(rf, FUSE_GETATTR), 0);
+	CHECK(file_is("b/d/file", "text"));
+}
+
+/* NODE_OPEN */
+
+static int node_open_unprivileged(void *p)
+{
+	ERR(rf_node_open(p, ~0ULL, 1, 1), EPERM);
+	return 0;
+}
+
+TEST(node_open_tells_what_is_wrong)
+{
+	struct rf *rf = mount_dir(RF_OPS);
+	uint64_t y = ino_of("m/d/x/y"), f = ino_of("m/f");
+
+	EQ(as_uid(1000, node_open_unprivileged, rf), 0);
+	ERR(rf_node_open(rf, y, 1, 0), EINVAL);
+	ERR(rf_node_open(rf, y, 0, 1), EINVAL);
+	ERR(rf_node_open(rf, 1ULL << 62, 1, 0), EINVAL);
+	ERR(rf_node_open(rf, 1ULL << 62, 0, 0), ENOENT);
+	/* f is known, but has no backing object. */
+	ERR(rf_node_open(rf, f, 0, 0), ENOENT);
+	OK(rf_node_open(rf, y, 0, 0));
+}
+
+TEST(node_open_without_passthrough_ino_is_eperm)
+{
+	struct rf_conf conf = RF_DEFAULT;
+	struct rf *rf;
+
+	conf.flags = RF_PASSTHROUGH;
+	rf = rf_mount(NULL, &conf);
+	ERR(rf_node_open(rf, 1, 1, 1), EPERM);
+}
+
+TEST(node_open_gives_the_backing_object_and_a_lookup)
+{
+	struct rf *rf = mount_dir(RF_OPS);
+	uint64_t y = ino_of("m/d/x/y");
+	unsigned long forgotten;
+	struct stat a, b;
+	char c;
+	int fd;
+
+	fd = OK(rf_node_open(rf, y, 0, 0));
+	OK(fstat(fd, &a));
+	OK(stat("b/d/x/y", &b));
+	EQ(a.st_ino, b.st_ino);
+	EQ(a.st_dev, b.st_dev);
+	CHECK(fcntl(fd, F_GETFL) & O_PATH);
+	CHECK(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	ERR(read(fd, &c, 1), EBADF);
+	/* Twice: the FORGET counts both. */
+	close(OK(rf_node_open(rf, y, 0, 0)));
+	close(fd);
+	/* d was handed out by the server, and is forgotten as well. */
+	forgotten = rf->stats->given + 2;
+	drop_caches();
+	EVENTUALLY(rf->stats->forgotten == forgotten);
+}
+
+TEST(node_open_of_a_forgotten_node_is_enoent)
+{
+	struct rf *rf = mount_dir(RF_OPS);
+	uint64_t y = ino_of("m/d/x/y");
+
+	close(OK(rf_node_open(rf, y, 0, 0)));
+	drop_caches();
+	ERR(rf_node_open(rf, y, 0, 0), ENOENT);
+}
+
+/* Coherence beneath a passed directory */
+
+TEST(change_of_the_backing_tree_is_seen_at_the_next_lookup)
+{
+	struct stat st;
+	int d;
+
+	mount_dir(RF_OPS);
+	d = open_path("m/d");
+	OK(fstatat(d, "x/y", &st, 0));
+	ERR(fstatat(d, "x/new", &st, 0), ENOENT);
+	put_file("b/d/x/new", "created", 0644);
+	OK(fstatat(d, "x/new", &st, 0));
+	OK(rename("b/d/x/new", "b/d/x/renamed"));
+	ERR(fstatat(d, "x/new", &st, 0), ENOENT);
+	OK(fstatat(d, "x/renamed", &st, 0));
+	OK(unlink("b/d/x/renamed"));
+	ERR(fstatat(d, "x/renamed", &st, 0), ENOENT);
+	put_file("b/d/x/other", "replaces y", 0600);
+	OK(rename("b/d/x/other", "b/d/x/y"));
+	OK(fstatat(d, "x/y", &st, 0));
+	EQ(st.st_size, 10);
+	CHECK(file_is("m/d/x/y", "replaces y"));
+	OK(rename("b/d/x", "b/d/z"));
+	ERR(fstatat(d, "x/y", &st, 0), ENOENT);
+	OK(fstatat(d, "z/y", &st, 0));
+	OK(unlink("b/d/z/y"));
+	OK(rmdir("b/d/z"));
+	ERR(fstatat(d, "z", &st, 0), ENOENT);
+	OK(mkdir("b/d/z", 0755));
+	OK(fstatat(d, "z", &st, 0));
+	ERR(fstatat(d, "z/y", &st, 0), ENOENT);
+}
+
+/* Permission: what the caller may do, not what the server may. */
+
+static int expect_no_access(void *p)
+{
+	struct stat st;
+
+	(void)p;
+	ERR(open("m/d/secret", O_RDONLY), EACCES);
+	ERR(open("m/d/secret", O_WRONLY), EACCES);
+	ERR(truncate("m/d/secret", 0), EACCES);
+	ERR(chmod("m/d/secret", 0666), EPERM);
+	ERR(stat("m/d/closed/y", &st), EACCES);
+	ERR(stat("m/d/closed/none", &st), EACCES);
+	ERR(open("m/d/closed", O_RDONLY | O_DIRECTORY), EACCES);
+	ERR(access("m/d/secret", R_OK), EACCES);
+	OK(stat("m/d/secret", &st));
+	OK(open("m/d/x/y", O_RDONLY));
+	ERR(open("m/d/x/y", O_WRONLY), EACCES);
+	return 0;
+}
+
+static void expect_permissions(const char *options)
+{
+	struct rf_conf conf = RF_DEFAULT;
+	struct stat st;
+	struct rf *rf;
+
+	rf_make_tree();
+	put_file("b/d/secret", "secret", 0600);
+	OK(mkdir("b/d/closed", 0700));
+	put_file("b/d/closed/y", "closed", 0644);
+	conf.entry = entry_hook;
+	conf.options = options;
+	only_name = "d";
+	reg_mask = RF_OPS;
+	rf = rf_mount(NULL, &conf);
+	OK(stat("m/d", &st));
+	rf_reset(rf);
+	EQ(as_uid(1000, expect_no_access, NULL), 0);
+	EQ(rf_count_all(rf) - rf_count(rf, FUSE_LOOKUP), 0);
+	CHECK(file_is("b/d/secret", "secret"));
+}
+
+TEST(passed_operations_check_the_caller)
+{
+	expect_permissions(",default_permissions");
+}
+
+TEST(passed_operations_check_the_caller_without_default_permissions)
+{
+	expect_permissions("");
+}
+
+/* ACCESS is sent only without default_permissions. */
+static unsigned long access_requests(uint64_t mask)
+{
+	struct rf_conf conf = RF_DEFAULT;
+	struct rf *rf;
+
+	rf_make_tree();
+	conf.entry = entry_hook;
+	conf.options = "";
+	reg_mask = mask;
+	rf = rf_mount(NULL, &conf);
+	close(open_path("m/d"));
+	rf_reset(rf);
+	OK(chdir("m/d"));
+	OK(access(".", R_OK));
+	return rf_count(rf, FUSE_ACCESS);
+}
+
+TEST(access_without_a_backing_object_goes_to_the_server)
+{
+	CHECK(access_requests(0) >= 1);
+}
+
+/* What is open stays usable. */
+
+TEST(passed_file_is_mapped_and_written_like_any_other)
+{
+	struct rf *rf = mount_dir(RF_OPS);
+	char *map;
+	int fd;
+
+	fd = OK(open("m/d/x/y", O_RDWR));
+	rf_reset(rf);
+	map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(map != MAP_FAILED);
+	CHECK(!memcmp(map, "deep\n", 5));
+	EQ(pwrite(fd, "D", 1, 0), 1);
+	CHECK(map[0] == 'D');
+	map[1] = 'E';
+	CHECK(file_is("b/d/x/y", "DEep\n"));
+	OK(fsync(fd));
+	OK(munmap(map, 4096));
+	close(fd);
+	EQ(rf_count(rf, FUSE_READ) + rf_count(rf, FUSE_WRITE) +
+	   rf_count(rf, FUSE_FLUSH) + rf_count(rf, FUSE_RELEASE) +
+	   rf_count(rf, FUSE_FSYNC), 0);
+}
+
+TEST(unlinked_open_file_keeps_its_data)
+{
+	char buf[16] = "";
+	struct stat st;
+	int fd;
+
+	mount_dir(RF_OPS);
+	fd = OK(open("m/d/x/y", O_RDWR));
+	OK(unlink("m/d/x/y"));
+	EQ(pread(fd, buf, sizeof(buf), 0), 5);
+	CHECK(!strcmp(buf, "deep\n"));
+	OK(fstat(fd, &st));
+	EQ(st.st_nlink, 0);
+	OK(fchmod(fd, 0600));
+	OK(ftruncate(fd, 2));
+	OK(fstat(fd, &st));
+	EQ(st.st_size, 2);
+}
+
+TEST(passed_file_is_read_after_the_server_was_killed)
+{
+	struct rf_conf conf = RF_DEFAULT;
+	char buf[16] = "";
+	struct stat st;
+	struct rf *rf;
+	int fd, d;
+
+	rf_make_tree();
+	conf.entry = entry_hook;
+	conf.process = true;
+	only_name = "d";
+	reg_mask = RF_OPS;
+	rf = rf_mount(NULL, &conf);
+	d = open_path("m/d");
+	fd = OK(openat(d, "x/y", O_RDONLY));
+	OK(kill(rf->pid, SIGKILL));
+	reap(rf->pid);
+	close(rf->dev);
+	/* The fd is open and the connection is dead: reads go on. */
+	EQ(pread(fd, buf, sizeof(buf), 0), 5);
+	OK(fstat(fd, &st));
+	CHECK(stat("m/f", &st) < 0);
+	CHECK(errno == ENOTCONN || errno == ECONNABORTED);
+	close(fd);
+	close(d);
+	OK(umount("m"));
+}
+
+TEST(unmount_lets_the_backing_file_system_go)
+{
+	struct rf_conf conf = RF_DEFAULT;
+	struct stat st;
+	struct rf *rf;
+
+	OK(mkdir("t", 0755));
+	OK(mount("t", "t", "tmpfs", 0, NULL));
+	OK(mkdir("t/d", 0755));
+	put_file("t/d/y", "deep\n", 0644);
+	conf.backing = "t";
+	conf.entry = entry_hook;
+	reg_mask = RF_OPS;
+	rf = rf_mount(NULL, &conf);
+	OK(stat("m/d/y", &st));
+	CHECK(file_is("m/d/y", "deep\n"));
+	ERR(umount("t"), EBUSY);
+	rf_umount(rf);
+	drop_caches();
+	for (unsigned int i = 0; i < ARRAY_SIZE(rf->nodes); i++)
+		for (struct rf_node *n = rf->nodes[i]; n; n = n->next)
+			close(n->fd);
+	EVENTUALLY(umount("t") == 0);
+}

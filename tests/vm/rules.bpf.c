@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * rules: a policy that does what a test writes into its memory.
+ *
+ * It may return any verdict and stage anything, so that one program serves all
+ * tests of the hook. The first rule that fits wins; with none the name passes.
+ */
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "fusepass_abi.h"
+#include "fusepass.bpf.h"
+#include "rules.h"
+
+char _license[] SEC("license") = "GPL";
+
+struct rules_shared shared;
+
+static void record(const struct fuse_policy_lookup *l, int verdict)
+{
+	__u64 n = __sync_fetch_and_add(&shared.ncalls, 1);
+	struct rules_call *c = &shared.calls[n % RULES_CALLS];
+
+	bpf_probe_read_kernel_str(c->name, sizeof(c->name), l->name);
+	c->parent_nodeid = l->parent_nodeid;
+	c->parent_cookie = l->parent_cookie;
+	c->ino = l->ino;
+	c->size = l->size;
+	c->atime = l->atime;
+	c->mtime = l->mtime;
+	c->ctime = l->ctime;
+	c->atime_nsec = l->atime_nsec;
+	c->mtime_nsec = l->mtime_nsec;
+	c->ctime_nsec = l->ctime_nsec;
+	c->name_len = l->name_len;
+	c->flags = l->flags;
+	c->mode = l->mode;
+	c->uid = l->uid;
+	c->gid = l->gid;
+	c->nlink = l->nlink;
+	c->verdict = verdict;
+}
+
+static bool same_name(const char *a, const char *b)
+{
+	int i;
+
+	for (i = 0; i < RULES_NAME; i++) {
+		if (a[i] != b[i])
+			return false;
+		if (!a[i])
+			break;
+	}
+	return true;
+}
+
+static bool fits(const struct rule *r, const struct fuse_policy_lookup *l,
+		 const char *name)
+{
+	if (!r->in_use || (r->flags & l->flags) != r->flags)
+		return false;
+	if (r->parent_cookie && r->parent_cookie != l->parent_cookie)
+		return false;
+	return !r->name[0] || same_name(r->name, name);
+}
+
+static void stage(struct rule *r, const struct fuse_policy_lookup *l)
+{
+	char path[RULES_NAME];
+	__u64 cookie = r->cookie;
+
+	if (r->set & RULE_SET_OPS)
+		r->result = bpf_fuse_set_ops(l, r->ops);
+	if (r->set & RULE_ADD_COOKIE)
+		cookie += l->parent_cookie;
+	if (r->set & (RULE_SET_COOKIE | RULE_ADD_COOKIE))
+		r->result = bpf_fuse_set_cookie(l, cookie);
+	if (r->set & RULE_SET_VALID)
+		r->result = bpf_fuse_set_valid(l, r->valid);
+	if (r->set & RULE_SET_BACKING) {
+		__builtin_memcpy(path, r->path, sizeof(path));
+		r->result = bpf_fuse_set_backing(l, r->backing, path,
+						 sizeof(path));
+	}
+}
+
+static int decide(const struct fuse_policy_lookup *l)
+{
+	char name[RULES_NAME] = {};
+	int i;
+
+	bpf_probe_read_kernel_str(name, sizeof(name), l->name);
+	for (i = 0; i < RULES_MAX; i++) {
+		struct rule *r = &shared.rules[i];
+
+		if (!fits(r, l, name))
+			continue;
+		r->hits++;
+		stage(r, l);
+		return r->verdict;
+	}
+	return FUSEPASS_PASS;
+}
+
+SEC("struct_ops/lookup")
+int BPF_PROG(rules_lookup, const struct fuse_policy_lookup *l)
+{
+	int verdict = decide(l);
+
+	record(l, verdict);
+	return verdict;
+}
+
+SEC("struct_ops.s/lookup")
+int BPF_PROG(rules_sleepable_lookup, const struct fuse_policy_lookup *l)
+{
+	int verdict = decide(l);
+
+	record(l, verdict);
+	return verdict;
+}
+
+SEC(".struct_ops.link")
+struct fuse_policy_ops rules = {
+	.lookup	= (void *)rules_lookup,
+	.name	= "rules",
+};
+
+/* Same decisions by a program that may sleep; also the one to replace with. */
+SEC(".struct_ops.link")
+struct fuse_policy_ops rules_s = {
+	.lookup	= (void *)rules_sleepable_lookup,
+	.name	= "rules_s",
+};
