@@ -12,7 +12,7 @@ PACKAGES="
 	clang llvm sparse pkg-config
 	libfuse3-dev fuse3
 	qemu-system-x86 e2fsprogs attr acl util-linux procps iproute2 man-db
-	ca-certificates debian-archive-keyring
+	python3-ply python3-git ca-certificates debian-archive-keyring
 "
 
 missing() {

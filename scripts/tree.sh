@@ -53,9 +53,8 @@ patches_hash() {	# DIR
 
 # Deterministic: no commit ids, no git version, nothing that depends on how many
 # objects the repository has.
-tree_export() {	# DIR [REPOSITORY]
-	local repo=${2:-$LINUX}
-	git -C "$repo" -c core.hooksPath=/dev/null format-patch -q -o "$1" --zero-commit \
+tree_export() {	# DIR
+	tree_git format-patch -q -o "$(realpath "$1")" --zero-commit \
 		--no-signature -N --no-thread --full-index -M --stat=72 --no-base --no-notes \
 		"$(tree_base)..HEAD" --
 }
