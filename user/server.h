@@ -109,7 +109,7 @@ void path_put(struct server *srv, struct path_fd *path);
 int node_enter(struct server *srv, uint64_t parent, const char *name, int fd,
 	       struct node_entry *entry);
 void node_forget(struct server *srv, uint64_t nodeid, uint64_t count);
-struct node *node_pin(struct server *srv, uint64_t nodeid);
+struct node *node_pin(struct server *srv, uint64_t nodeid, int fd);
 void node_unpin(struct server *srv, struct node *node);
 void node_moved(struct server *srv, int dirfd, uint64_t parent,
 		const char *name);

@@ -64,7 +64,7 @@ static int do_opendir(struct server *srv, uint64_t ino,
 	d->next = 0;
 	d->pos = d->len = 0;
 	pthread_mutex_init(&d->lock, NULL);
-	d->pin = node_pin(srv, ino);
+	d->pin = node_pin(srv, ino, fd);
 	fi->fh = (uintptr_t)d;
 	return 0;
 }

@@ -61,7 +61,7 @@ static int file_wrap(struct server *srv, uint64_t ino, int fd,
 		return -ENOMEM;
 	}
 	file->fd = fd;
-	file->pin = node_pin(srv, ino);
+	file->pin = node_pin(srv, ino, fd);
 	fi->fh = (uintptr_t)file;
 	return 0;
 }

@@ -725,13 +725,9 @@ int node_open(struct server *srv, uint64_t nodeid, struct path_fd **path)
 	return ret;
 }
 
-/*
- * While a file is open its node keeps the fd that it has, if it could not be
- * found again by a handle: an unlinked file has no name. NULL: no need to.
- */
-struct node *node_pin(struct server *srv, uint64_t nodeid)
+static struct node *pin_known(struct node_table *t, uint64_t nodeid,
+			      bool *cached)
 {
-	struct node_table *t = srv->nodes;
 	struct node *n;
 	TABLE_GUARD(t);
 
@@ -740,8 +736,30 @@ struct node *node_pin(struct server *srv, uint64_t nodeid)
 		return NULL;
 	n->pins++;
 	n->refs++;
+	*cached = n->path;
 	if (n->path)
 		idle_remove(t, n->path);
+	return n;
+}
+
+/*
+ * While the object is open as @fd its node keeps an O_PATH fd, if it could not
+ * be found again by a handle: an unlinked file has no name. NULL: no need to.
+ */
+struct node *node_pin(struct server *srv, uint64_t nodeid, int fd)
+{
+	struct path_fd *fresh = NULL;
+	bool cached;
+	struct node *n = pin_known(srv->nodes, nodeid, &cached);
+	int path;
+
+	if (!n || cached)
+		return n;
+	path = open(proc_path_of(fd).text, O_PATH | O_CLOEXEC);
+	if (path >= 0)
+		fresh = path_new(path);
+	if (fresh)
+		path_put(srv, node_cache(srv->nodes, n, fresh));
 	return n;
 }
 
