@@ -37,7 +37,9 @@ tools_make() {
 	local work=$CACHE/tools-build stage=$CACHE/tools-stage
 	rm -rf "$stage" "$work"
 	mkdir -p "$work/libbpf" "$work/bpftool" "$stage"
+	# Position independent, because libfusepass.so takes it in.
 	make -C "$LINUX/tools/lib/bpf" -j"$JOBS" OUTPUT="$work/libbpf/" \
+		EXTRA_CFLAGS='-g -O2 -fPIC' \
 		prefix="$TOOLS" libdir="$TOOLS/lib" DESTDIR="$stage" \
 		install install_headers
 	make -C "$LINUX/tools/bpf/bpftool" -j"$JOBS" OUTPUT="$work/bpftool/" \

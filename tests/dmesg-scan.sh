@@ -23,7 +23,6 @@ fail() {
 # Patterns: a file of extended regular expressions; '#' starts a comment line. In the
 # file of allowed lines each one has its reason on the comment line just above it.
 patterns() {	# FILE
-	[ -r "$1" ] || fail "cannot read $1"
 	grep -vE '^(#|[[:space:]]*$)' "$1" || true
 }
 
@@ -49,6 +48,8 @@ lines() {
 }
 
 [ $# -gt 0 ] || fail "no log given"
+[ -n "$(patterns "$splats")" ] || fail "no patterns in $splats"
+[ -r "$allow" ] || fail "cannot read $allow"
 check_reasons
 for log; do
 	check_whole "$log"
