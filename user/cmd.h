@@ -45,7 +45,7 @@ void cmd_json_end(struct json *j);
 
 /* -j and -p of every command; false: not one of them, or -h. */
 bool cmd_common_option(int c);
-#define CMD_COMMON_SHORT "+:jph"
+#define CMD_COMMON_SHORT ":jph"
 #define CMD_COMMON_LONG							\
 	{ "json", no_argument, NULL, 'j' },				\
 	{ "pretty", no_argument, NULL, 'p' },				\

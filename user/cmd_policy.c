@@ -339,7 +339,7 @@ int cmd_policy(int argc, char **argv)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, CMD_COMMON_SHORT, options,
+	while ((c = getopt_long(argc, argv, "+" CMD_COMMON_SHORT, options,
 				NULL)) != -1)
 		if (!cmd_common_option(c))
 			return cmd_bad_option(c, argv);

@@ -290,7 +290,8 @@ int main(int argc, char **argv)
 
 	find_json(argc, argv);
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, CMD_COMMON_SHORT "V", options,
+	/* '+': what follows the name of a command is the command's. */
+	while ((c = getopt_long(argc, argv, "+" CMD_COMMON_SHORT "V", options,
 				NULL)) != -1) {
 		if (c == 'V')
 			version = true;
