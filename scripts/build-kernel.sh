@@ -25,9 +25,14 @@ kmake() {	# O-DIRECTORY ARGUMENT...
 	make -C "$LINUX" O="$dir" -j"$JOBS" LOCALVERSION= "$@"
 }
 
+# The series may bring options of its own, so the configuration depends on it too.
 config_key() {
-	{ tree_git rev-parse "$(tree_base)^{tree}"; cat "${fragments[@]}"; gcc --version; } |
-		sha256sum | cut -d' ' -f1
+	{
+		tree_git rev-parse "$(tree_base)^{tree}"
+		tree_git diff "$(tree_base)" -- '*Kconfig*'
+		cat "${fragments[@]}"
+		gcc --version
+	} | sha256sum | cut -d' ' -f1
 }
 
 # What the fragments ask for and the configuration does not have: an option that was
@@ -47,8 +52,7 @@ config_missing() {	# .CONFIG
 	done
 }
 
-# Made beside and moved into place only when it differs, so that a mere change of a
-# comment in a fragment rebuilds nothing.
+# The configuration is kept beside the one that the build uses (see config_use).
 config_make() {
 	local new=$CACHE/config-$flavour missing
 	rm -rf "$new"
@@ -62,11 +66,21 @@ config_make() {
 		echo "error: options that did not take: $(echo "$missing" | tr '\n' ';')"
 		return 1
 	fi
-	if ! cmp -s "$new/.config" "$O/.config"; then
-		cp "$new/.config" "$O/.config.new"
-		mv "$O/.config.new" "$O/.config"
-	fi
+	mv "$new/.config" "$O/.fusepass-dotconfig"
 	rm -rf "$new"
+}
+
+# Put the configuration in place when it is not there, and only then, so that nothing is
+# rebuilt for a changed comment in a fragment. The base does not know the options of the
+# series; they are dropped for its build.
+config_use() {
+	cmp -s "$O/.fusepass-dotconfig" "$O/.config" || cp "$O/.fusepass-dotconfig" "$O/.config"
+	kmake "$O" -s olddefconfig
+}
+
+make_vmlinux() {
+	config_use
+	kmake "$O" vmlinux
 }
 
 # Objects of another base are of no use: their times say nothing about the new source.
@@ -85,7 +99,7 @@ drop_other_base() {
 # How many steps the build had last time; for a cold one of ours an estimate.
 steps_expected() {	# NAME
 	local last
-	if [ -f "$O/.fusepass-built" ]; then
+	if [ -f "$O/vmlinux" ]; then	# only what changed
 		echo 0
 		return
 	fi
@@ -106,14 +120,14 @@ source_key() {
 }
 
 built_key() {	# also notices a vmlinux that somebody rebuilt by hand
-	echo "$(source_key) $(sha256_of "$O/.config") $(stat -c '%Y.%s' "$O/vmlinux" 2>/dev/null || echo none)"
+	echo "$(source_key) $(sha256_of "$O/.fusepass-dotconfig") $(stat -c '%Y.%s' "$O/vmlinux" 2>/dev/null || echo none)"
 }
 
 # Without the series, so the tree has to be moved to its base and back; when somebody
 # works in it, an older vmlinux-base must do.
 build_base() {
 	local want
-	want=$(cat "$O/.fusepass-base" "$O/.config" | sha256sum | cut -d' ' -f1)
+	want=$(cat "$O/.fusepass-base" "${fragments[@]}" | sha256sum | cut -d' ' -f1)
 	if [ -f "$O/vmlinux-base" ] &&
 	   { [ ! -f "$O/.fusepass-vmlinux-base" ] || [ "${TREE:-}" = asis ]; }; then
 		stamp_set "$O/.fusepass-vmlinux-base" "$want"
@@ -122,7 +136,7 @@ build_base() {
 	tree_may_move || die "the base kernel has to be built from the unpatched tree"
 	# An interrupted build leaves the tree at its base; 'apply' then puts the series back.
 	tree_git checkout -q --detach "$(tree_base)"
-	run_logged kernel-base "$(steps_expected kernel-base)" kmake "$O" vmlinux
+	run_logged kernel-base "$(steps_expected kernel-base)" make_vmlinux
 	steps_keep kernel-base
 	cp --reflink=auto "$O/vmlinux" "$O/vmlinux-base.new"
 	mv "$O/vmlinux-base.new" "$O/vmlinux-base"
@@ -135,7 +149,7 @@ build() {
 	if [ -f "$O/vmlinux" ] && stamp_is "$O/.fusepass-built" "$(built_key)"; then
 		return
 	fi
-	run_logged "$name" "$(steps_expected "$name")" kmake "$O" vmlinux
+	run_logged "$name" "$(steps_expected "$name")" make_vmlinux
 	steps_keep "$name"
 	stamp_set "$O/.fusepass-built" "$(built_key)"
 }
@@ -143,7 +157,7 @@ build() {
 cache_lock
 drop_other_base
 key=$(config_key)
-if [ ! -f "$O/.config" ] || ! stamp_is "$O/.fusepass-config" "$key"; then
+if [ ! -f "$O/.fusepass-dotconfig" ] || ! stamp_is "$O/.fusepass-config" "$key"; then
 	run_logged "config-$flavour" 0 config_make
 	stamp_set "$O/.fusepass-config" "$key"
 fi

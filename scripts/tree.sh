@@ -81,18 +81,25 @@ tree_is_applied() {
 	tree_mark_applied
 }
 
-# May a script give the tree another content? Says why not, in one line.
+# Is a commit of the tree known: the base, or what was last exported or applied?
+tree_knows() {	# COMMIT
+	[ "$1" = "$(tree_git rev-parse "$(tree_base)^{commit}")" ] ||
+		[ "$1" = "$(cut -d' ' -f1 "$LINUX/.git/fusepass-applied" 2>/dev/null)" ]
+}
+
+# May a script give the tree another content? Says why not, in one line. The branch counts
+# beside the head: it would be moved too, and an interrupted build leaves the head alone.
 tree_may_move() {
-	local head
+	local head branch
 	head=$(tree_git rev-parse HEAD)
+	branch=$(tree_git rev-parse -q --verify refs/heads/series || echo "$head")
 	if tree_busy; then
 		say "$LINUX: an am, rebase or merge is under way there; end it first" >&2
 	elif tree_dirty; then
 		say "$LINUX has uncommitted changes: commit them there and run 'make series-export'," \
 		    "or use TREE=asis to build what is there" >&2
-	elif [ "$head" != "$(tree_git rev-parse "$(tree_base)^{commit}")" ] &&
-	     [ "$head" != "$(cut -d' ' -f1 "$LINUX/.git/fusepass-applied" 2>/dev/null)" ] &&
-	     ! tree_is_applied; then
+	elif ! { tree_knows "$head" && tree_knows "$branch"; } &&
+	     ! { [ "$head" = "$branch" ] && tree_is_applied; }; then
 		say "$LINUX holds commits that kernel/patches does not: run 'make series-export'," \
 		    "or use TREE=asis to build what is there" >&2
 	else
