@@ -105,6 +105,7 @@ int pol_attach_with(const char *name, int mount_fd, int backing_fd,
 
 struct pol *pol_attach(struct rf *rf, __u32 flags)
 {
+	/* Stays open: a link update looks at it again. */
 	int mount_fd = OK(open(rf->mnt, O_PATH | O_CLOEXEC)), err;
 	struct pol *p = pol_open(NULL, mount_fd, rf->root, 0, flags);
 
@@ -114,7 +115,7 @@ struct pol *pol_attach(struct rf *rf, __u32 flags)
 		show_log();
 		FAIL("attach: %s", strerrorname_np(-err));
 	}
-	close(mount_fd);
+	p->mount_fd = mount_fd;
 	return p;
 }
 
@@ -122,6 +123,7 @@ void pol_detach(struct pol *p)
 {
 	EQ(bpf_link__destroy(p->link), 0);
 	p->link = NULL;
+	close(p->mount_fd);
 }
 
 struct rule *pol_rule(struct pol *p, const char *name, int verdict)

@@ -35,6 +35,7 @@ struct pol {
 	struct bpf_map *map;		/* the ops `rules` */
 	struct bpf_map *map_s;		/* the ops `rules_s` */
 	struct bpf_link *link;
+	int mount_fd;			/* of pol_attach(); close to unmount */
 	struct rules_shared *shared;	/* of rules.bpf.c, else NULL */
 };
 

@@ -757,7 +757,10 @@ static void serve_one(struct rf *rf, const char *buf)
 			 buf + sizeof(struct fuse_in_header) };
 	uint32_t op = r.in->opcode;
 
-	rf->stats->requests[op < 64 ? op : 0]++;
+	if (op == FUSE_GETATTR && r.in->nodeid == FUSE_ROOT_ID)
+		rf->stats->root_getattr++;
+	else
+		rf->stats->requests[op < 64 ? op : 0]++;
 	if (op == FUSE_INTERRUPT)
 		return;
 	if (op >= 64 || !handlers[op])
@@ -922,7 +925,7 @@ static bool is_bookkeeping(int op)
 
 unsigned long rf_count_all(struct rf *rf)
 {
-	unsigned long n = 0;
+	unsigned long n = rf->stats->root_getattr;
 
 	for (int op = 0; op < 64; op++)
 		if (!is_bookkeeping(op))
@@ -936,12 +939,16 @@ void rf_note_counts(struct rf *rf)
 		if (rf->stats->requests[op])
 			note("opcode %d: %lu requests", op,
 			     rf->stats->requests[op]);
+	if (rf->stats->root_getattr)
+		note("GETATTR of the root: %lu requests",
+		     rf->stats->root_getattr);
 }
 
 void rf_reset(struct rf *rf)
 {
 	for (int op = 0; op < 64; op++)
 		rf->stats->requests[op] = 0;
+	rf->stats->root_getattr = 0;
 }
 
 unsigned int rf_connection(struct rf *rf)

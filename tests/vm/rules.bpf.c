@@ -6,6 +6,8 @@
  * tests of the hook. The first rule that fits wins; with none the name passes.
  */
 #include "vmlinux.h"
+#include <stdbool.h>
+#include <stddef.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
