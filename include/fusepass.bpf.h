@@ -60,6 +60,6 @@ extern int bpf_fuse_set_valid(const struct fuse_policy_lookup *l,
  */
 extern int bpf_fuse_set_backing(const struct fuse_policy_lookup *l,
 				__s32 backing_id, const char *name,
-				size_t name__sz) __ksym;
+				unsigned long name__sz) __ksym;
 
 #endif
