@@ -27,21 +27,37 @@ run_tap() {	# NAME COMMAND...
 	fi
 }
 
-# Only what went wrong; V=1 shows all.
+# How far it is and what went wrong, the first of it; V=1 shows all.
 show_tap() {	# NAME
+	local tty=0
+	[ -t 1 ] && tty=1
 	if [ "${V:-0}" = 1 ]; then
 		cat
-	elif [ -t 1 ]; then
-		awk '/^(not )?ok / { n++; printf "\r%d tests\033[K", n; fflush() }
-		     /^not ok / || /^fusepass: / || /^dmesg scan: / { printf "\r\033[K%s\n", $0 }
-		     END { printf "\r\033[K" }'
-	else
-		awk -v every="${PROGRESS_EVERY:-30}" '
-		     /^(not )?ok / { n++; now = systime()
-			if (!last) last = now
-			if (now - last >= every) { last = now; print "# " n " tests"; fflush() } }
-		     /^not ok / || /^fusepass: / || /^dmesg scan: / { print; fflush() }'
+		return
 	fi
+	awk -v name="$1" -v tty="$tty" -v every="${PROGRESS_EVERY:-30}" '
+		/^(not )?ok / {
+			n++
+			now = systime()
+			if (!last)
+				last = now
+			if (now - last >= (tty ? 1 : every)) {
+				last = now
+				printf tty ? "\r%s: %d tests\033[K" : "# %s: %d tests\n", name, n
+				fflush()
+			}
+		}
+		/^not ok / || /^fusepass: / || /^dmesg scan: / {
+			if (++bad <= 20)
+				printf "%s%s\n", tty ? "\r\033[K" : "", $0
+			fflush()
+		}
+		END {
+			if (tty)
+				printf "\r\033[K"
+			if (bad > 20)
+				print "... and " bad - 20 " more, see build/tap/" name ".tap"
+		}'
 }
 
 tap_counts() {	# FILE

@@ -11,9 +11,13 @@
 # when nothing failed and something passed.
 
 exec awk '
+# One failure often brings a hundred: the first of them tell.
 function fail(why) {
 	failed++
-	printf "not ok: %s: %s\n", file, why
+	if (failed <= 40)
+		printf "not ok: %s: %s\n", file, why
+	else if (failed == 41)
+		print "not ok: ... and more, see the files"
 }
 
 # A document ends where its plan is fulfilled, or where the next one begins.
@@ -70,10 +74,8 @@ FNR == 1 {
 		skipped++
 	else if (/^ok /)
 		passed++
-	else {
-		failed++
-		printf "not ok: %s: %s\n", file, substr($0, 8)
-	}
+	else
+		fail(substr($0, 8))
 	next
 }
 
