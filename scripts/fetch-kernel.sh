@@ -7,11 +7,14 @@
 # It comes as a Debian package from the mirror that this machine already uses, through
 # a private apt state, so that neither the machine's sources nor its package lists
 # change. With KERNEL_SRC=DIR the user's own tree is copied instead.
+#
+#     scripts/fetch-kernel.sh             (--mirror: only print which mirror it would use)
 
 . "$(dirname "$0")/lib.sh"
 . "$TOP/scripts/tree.sh"
 
 APT=$CACHE_ROOT/apt
+APT_ETC=${APT_ETC:-/etc/apt}	# for the test of mirror_find
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 # Where another point release may be found, nearest first.
 SUITES="trixie-backports trixie-backports-sloppy trixie trixie-updates
@@ -21,21 +24,22 @@ SUITES="trixie-backports trixie-backports-sloppy trixie trixie-updates
 # one whose components have "main" and whose suite is no security suite.
 mirror_uris() {
 	local f
-	for f in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+	for f in "$APT_ETC/sources.list" "$APT_ETC"/sources.list.d/*.list; do
 		[ ! -f "$f" ] || sed -nE 's/^deb +(\[[^]]*\] +)?([^ ]+) +([^ ]+) +(.*)$/\2 \3 \4/p' "$f"
 	done
-	for f in /etc/apt/sources.list.d/*.sources; do
+	for f in "$APT_ETC"/sources.list.d/*.sources; do
 		[ ! -f "$f" ] || awk -v RS= -F '\n' '
-			{ uris = suites = comps = ""; off = 0
+			{ uris = suites = comps = ""; types = "deb"; off = 0
 			  for (i = 1; i <= NF; i++) {
 				k = tolower($i); sub(/:.*/, "", k); v = $i; sub(/^[^:]*: */, "", v)
 				if (k == "uris") uris = v
 				else if (k == "suites") suites = v
 				else if (k == "components") comps = v
+				else if (k == "types") types = v
 				else if (k == "enabled" && v ~ /^no/) off = 1
 			  }
 			  split(uris, u, " "); split(suites, s, " ")
-			  if (!off && u[1]) print u[1], s[1], comps }' "$f"
+			  if (!off && u[1] && types ~ /(^| )deb( |$)/) print u[1], s[1], comps }' "$f"
 	done
 }
 
@@ -201,6 +205,10 @@ tree_is_pinned() {
 		[ "$(tree_git rev-parse -q --verify "base-$(base_get version)^{tree}")" = "$(base_get tree)" ]
 }
 
+if [ "${1:-}" = --mirror ]; then
+	mirror_find
+	exit
+fi
 if [ -n "${KERNEL_SRC:-}" ]; then
 	want="own $(own_id)"
 else
