@@ -19,6 +19,9 @@
 #include "fusepass.h"
 #include "util.h"
 
+/* Not exported by libfusepass.so. */
+#pragma GCC visibility push(hidden)
+
 /* Remembers what fusepass_error() tells; every public function starts anew. */
 void lib_error_clear(void);
 void lib_error_set(const char *fmt, ...)
@@ -41,5 +44,7 @@ int lib_knob_set(struct fusepass_policy *p, const char *knob,
 
 /* Backing directory of a mount: O_RDONLY fd or -errno. */
 int lib_backing_open(const struct fusepass_mount *m, const char *backing);
+
+#pragma GCC visibility pop
 
 #endif

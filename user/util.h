@@ -15,6 +15,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* Not exported by libfusepass.so. */
+#pragma GCC visibility push(hidden)
+
 static inline void util_cleanup_fd(int *fd)
 {
 	if (*fd >= 0)
@@ -72,5 +75,7 @@ const char *util_errno_name(int err);
 
 /* Name of a FUSE opcode without FUSE_, or NULL. */
 const char *util_opcode_name(unsigned int opcode);
+
+#pragma GCC visibility pop
 
 #endif
