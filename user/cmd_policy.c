@@ -34,25 +34,45 @@ static int parse_option(int c, struct policy_args *a, char **argv)
 	}
 }
 
+/* The options of one command: the common ones and those in @allowed. */
+struct policy_options {
+	struct option longs[8];
+	char shorts[16];
+};
+
+static void select_options(const char *allowed, struct policy_options *o)
+{
+	static const struct option common[] = { CMD_COMMON_LONG };
+	static const struct option all[] = {
+		{ "knob", required_argument, NULL, 'k' },
+		{ "backing", required_argument, NULL, 'b' },
+		{ "foreground", no_argument, NULL, 'f' },
+	};
+	size_t i, nr = ARRAY_SIZE(common);
+	char *s = stpcpy(o->shorts, CMD_COMMON_SHORT);
+
+	memcpy(o->longs, common, sizeof(common));
+	for (i = 0; i < ARRAY_SIZE(all); i++) {
+		if (!strchr(allowed, all[i].val))
+			continue;
+		o->longs[nr++] = all[i];
+		*s++ = all[i].val;
+		if (all[i].has_arg)
+			*s++ = ':';
+	}
+	*s = '\0';
+}
+
 /* @allowed: short options beyond the common ones; @nr: what follows them. */
 static int parse(int argc, char **argv, const char *allowed, int nr,
 		 struct policy_args *a)
 {
-	static const struct option all[] = {
-		CMD_COMMON_LONG,
-		{ "knob", required_argument, NULL, 'k' },
-		{ "backing", required_argument, NULL, 'b' },
-		{ "foreground", no_argument, NULL, 'f' },
-		{ NULL, 0, NULL, 0 },
-	};
+	struct policy_options o = { 0 };
 	int c, ret;
 
+	select_options(allowed, &o);
 	a->done = true;
-	while ((c = getopt_long(argc, argv, CMD_COMMON_SHORT "k:b:f", all,
-				NULL)) != -1) {
-		if (strchr("kbf", c) && !strchr(allowed, c))
-			return cmd_usage("policy %s: no option '-%c'", argv[0],
-					 c);
+	while ((c = getopt_long(argc, argv, o.shorts, o.longs, NULL)) != -1) {
 		ret = parse_option(c, a, argv);
 		if (ret || c == 'h')
 			return ret;

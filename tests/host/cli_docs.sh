@@ -1,0 +1,80 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The command's own tables, its help, the man page and the completion name the
+# same commands and options. The program is the authority: it accepts or
+# refuses; the others have to agree.
+
+. "$(dirname "$0")/tap.bash"
+man=$TOP/man/fusepass.1
+completion=$TOP/bash-completion/fusepass
+
+names() {	# KEY
+	"$FUSEPASS" -j --help | python3 -c \
+		"import json, sys; print(*json.load(sys.stdin)['$1'], sep='\n')"
+}
+
+plain_man() {
+	sed -e 's/\\f[BIR]//g; s/\\-/-/g; s/^\.[A-Z]* //' "$man"
+}
+
+# What completion offers behind the given words.
+complete_words() {
+	bash -c 'source "$1"; shift
+		COMP_WORDS=(fusepass "$@" "$last"); COMP_CWORD=$(($# + 1))
+		_fusepass fusepass; printf "%s\n" "${COMPREPLY[@]}"' _ "$completion" "$@" | sort
+}
+
+# The long options that a command does not refuse as unknown.
+accepted() {	# COMMAND...
+	local opt
+	for opt in policy knob foreground timeout options backing reset json pretty help; do
+		"$FUSEPASS" "$@" "--$opt" 2>&1 </dev/null | grep -q 'no option' || echo "--$opt"
+	done | sort
+}
+
+commands=$(names commands)
+policy=$(names policy)
+
+is completion_knows_the_commands "$(last= complete_words)" "$(sort <<<"$commands")"
+is completion_knows_the_policy_commands "$(last= complete_words policy)" \
+	"$(sort <<<"$policy")"
+
+for c in $commands; do
+	[ "$c" != policy ] || continue
+	all="$all$c
+"
+done
+for c in $policy; do
+	all="${all}policy $c
+"
+done
+while read -r c; do
+	[ -n "$c" ] || continue
+	usage=$("$FUSEPASS" --help | sed -n "s/^  fusepass \($c\( .*\)\?\)$/\1/p")
+	ok "help_shows: $c" test -n "$usage"
+	is "man_page_has_the_usage_of_the_help: $c" \
+		"$(plain_man | grep -Fx "fusepass $usage")" "fusepass $usage"
+	ok "man_page_describes: $c" test "$(plain_man | grep -c "^$c\\b")" -ge 1
+	# shellcheck disable=SC2086
+	is "completion_offers_what_is_accepted: $c" "$(last=-- complete_words $c)" \
+		"$(accepted $c)"
+done <<<"$all"
+
+for opt in $(grep -o -- '--[a-z]*' "$completion" | sort -u | grep -v '^--$'); do
+	ok "man_page_describes_option: $opt" grep -q -- "${opt//-/\\\\-}" "$man"
+done
+for page in "$TOP"/man/*.[1-8]; do
+	name=$(basename "$page")
+	if command -v man >/dev/null; then
+		is "renders_without_warning: $name" \
+			"$(man --warnings -l "$page" 2>&1 >/dev/null)" ""
+	else
+		skip "renders_without_warning: $name" "no man(1)"
+	fi
+done
+is man_page_has_the_version "$(grep -o 'fusepass [0-9.]*' "$man" | head -n 1)" \
+	"$("$FUSEPASS" --version)"
+ok completion_is_valid bash -n "$completion"
+
+done_testing
