@@ -347,7 +347,9 @@ static void explain_busy(uint32_t connection)
 {
 	struct fusepass_status s;
 
-	if (!fusepass_status_read(connection, &s) && s.policy[0])
+	if (fusepass_status_read(connection, &s) || !s.policy[0])
+		lib_error_set("a policy is attached");
+	else
 		lib_error_set("policy \"%s\" is attached", s.policy);
 }
 
@@ -434,7 +436,8 @@ static int target_open(const char *path, const char *backing, struct target *t)
 
 	if (ret)
 		return ret;
-	t->mount_fd = open(t->mount.mountpoint, O_RDONLY | O_CLOEXEC);
+	/* O_PATH: it must work without a living server. */
+	t->mount_fd = open(t->mount.mountpoint, O_PATH | O_CLOEXEC);
 	if (t->mount_fd < 0)
 		return -errno;
 	t->backing_fd = lib_backing_open(&t->mount, backing);

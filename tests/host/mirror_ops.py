@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """File system operations whose outcome must not depend on who serves them.
 
-    mirror_ops.py DIR
+    mirror_ops.py DIR [ROUNDS]
 
 Works in DIR/t, which it makes, and prints one line per claim: its name, a tab,
 and what was seen - results, attributes, errno names. The caller compares two
 runs, one natively and one on a mount (tests/host/server.sh). Needs root, as it
-takes other ids.
+takes other ids. ROUNDS (200) is how often what may race is repeated.
 """
 import ctypes
 import errno
@@ -22,6 +22,7 @@ AT_FDCWD = -100
 FS_IOC_GETFLAGS, FS_IOC_SETFLAGS = 0x80086601, 0x40086602
 FS_IOC_FSGETXATTR = 0x801C581F
 USER, GROUP, OTHER_GROUP = 1000, 1001, 555
+ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 200
 CASES = []
 
 
@@ -210,9 +211,9 @@ def unix_socket_accepts_connections():
 @case
 def listing_is_complete():
     os.mkdir("many")
-    for i in range(2000):
+    for i in range(ROUNDS * 10):
         write("many/%04d" % i)
-    return sorted(os.listdir("many")) == ["%04d" % i for i in range(2000)]
+    return sorted(os.listdir("many")) == ["%04d" % i for i in range(ROUNDS * 10)]
 
 
 @case
@@ -226,7 +227,7 @@ def removing_while_listing_removes_all():
 @case
 def reused_inode_numbers_do_not_mix_files():
     wrong = 0
-    for i in range(200):
+    for i in range(ROUNDS):
         write("re", b"%d" % i)
         fd = os.open("re", os.O_RDONLY)
         wrong += os.pread(fd, 9, 0) != b"%d" % i
