@@ -92,7 +92,8 @@ progress_filter() {	# NAME EXPECTED
 				print s
 			fflush()
 		}
-		/^ +[A-Z][A-Z0-9_.]+ +[^ ]/ || /^(Get|Unpacking|Setting up|Applying|ok |not ok )/ {
+		/^fusepass: notice: / { printf "%s%s\n", tty ? "\r\033[K" : "", $0; fflush() }
+		/^ +[A-Z][A-Z0-9_.]+ +[^ ]/ || /^(Get:|(tar: )?Unpacking|Setting up|Applying|ok |not ok )/ {
 			n++
 			now = systime()
 			if (!last)

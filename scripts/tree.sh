@@ -134,10 +134,10 @@ am_one() {	# REPOSITORY PATCH
 }
 
 am_all() {	# REPOSITORY; stops at the first that fails and names it
-	local p
+	local p out
 	for p in $(patch_files); do
-		am_one "$1" "$p" || {
-			echo "error: $(basename "$p") does not apply"
+		out=$(am_one "$1" "$p" 2>&1) || {
+			printf 'error: %s does not apply\n%s\n' "$(basename "$p")" "$out"
 			return 1
 		}
 	done
