@@ -1,0 +1,246 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The shipped policies, the server and the command together: what passes is counted as
+# 0 requests at the server, and what does not, is not. Any behaviour of the kernel that
+# needs no command is in policy_test.c.
+
+. "$(dirname "$0")/cases.sh"
+
+# What is passed, per policy
+
+test_without_a_policy_the_server_is_asked() {
+	works fusepass mount src mnt
+	reset_counts
+	same_as_native
+	expect_asked LOOKUP
+	expect_asked OPEN
+	expect_asked READ
+}
+
+test_mirror_attached_by_the_command_passes_all() {
+	works fusepass mount src mnt
+	same_as_native
+	works fusepass policy attach mirror mnt
+	reset_counts
+	same_as_native
+	expect_asked_0 "with mirror"
+	works fusepass policy detach mnt
+	reset_counts
+	same_as_native
+	expect_asked LOOKUP
+}
+
+test_policy_of_the_mount_command_is_there_before_the_first_lookup() {
+	works fusepass mount --policy mirror src mnt
+	same_as_native
+	[ "$(asked LOOKUP)" -eq 0 ] || fail "LOOKUP reached the server: $(fusepass stat mnt)"
+	[ "$(asked OPENDIR)" -eq 0 ] || fail "OPENDIR reached the server"
+	contains fusepass policy show mnt -- mirror
+}
+
+test_suffix_passes_by_the_end_of_the_name() {
+	works fusepass mount --policy suffix -k suffixes=.txt,.h src mnt
+	reset_counts
+	cat mnt/a.txt mnt/dir/c.h mnt/dir/sub/d.txt >/dev/null || fail "cat"
+	stat mnt/none.txt >/dev/null 2>&1
+	expect_asked_0 "matching names"
+	cat mnt/b.dat >/dev/null
+	expect_asked LOOKUP
+	expect_asked READ
+	reset_counts
+	stat mnt/none.dat >/dev/null 2>&1
+	expect_asked LOOKUP
+	same_as_native
+}
+
+test_suffix_without_its_knob_passes_directories_only() {
+	works fusepass mount --policy suffix src mnt
+	reset_counts
+	ls mnt/dir/sub >/dev/null
+	expect_asked_0 "directories"
+	cat mnt/a.txt >/dev/null
+	expect_asked READ
+}
+
+test_readonly_passes_the_read_side_only() {
+	works fusepass mount --policy readonly src mnt
+	reset_counts
+	same_as_native
+	expect_asked_0 "reading"
+	chmod 600 mnt/a.txt || fail "chmod"
+	expect_asked SETATTR
+	echo more >>mnt/a.txt || fail "append"
+	expect_asked OPEN
+	expect_asked WRITE
+	[ "$(tail -n 1 src/a.txt)" = more ] || fail "not written"
+	[ "$(stat -c %a src/a.txt)" = 600 ] || fail "mode not changed"
+	same_as_native
+}
+
+test_replace_changes_what_passes() {
+	works fusepass mount --policy mirror src mnt
+	cat mnt/b.dat >/dev/null
+	works fusepass policy replace -k suffixes=.txt suffix mnt
+	contains fusepass policy show mnt -- suffix
+	reset_counts
+	cat mnt/a.txt >/dev/null
+	expect_asked_0 "matching name"
+	cat mnt/b.dat >/dev/null
+	expect_asked LOOKUP
+	works fusepass policy replace mirror mnt
+	reset_counts
+	same_as_native
+	expect_asked_0 "mirror again"
+}
+
+# Like native, whatever the policy
+
+lockstep() {	# LABEL POLICY...
+	local label=$1
+	shift
+	mkdir native
+	works fusepass mount "$@" src mnt
+	# From now on the tree of this case is in the way of none of the scenarios.
+	"$tests/vm/lockstep" "$PWD/native" "$PWD/src" "$PWD/mnt" "$label" |
+		grep -v '^ok\|^1\.\.' | sed 's/^not ok/# not ok/'
+	[ "${PIPESTATUS[0]}" -eq 0 ]
+}
+
+test_mount_without_a_policy_behaves_as_native() {
+	lockstep none
+}
+
+test_mount_with_mirror_behaves_as_native() {
+	lockstep mirror --policy mirror
+}
+
+test_mount_with_suffix_behaves_as_native() {
+	lockstep suffix --policy suffix -k suffixes=file,a,c,d,.1
+}
+
+test_mount_with_readonly_behaves_as_native() {
+	lockstep readonly --policy readonly
+}
+
+# Faults
+
+test_second_policy_is_refused_and_named() {
+	works fusepass mount --policy mirror src mnt
+	refused 2 "Device or resource busy" fusepass policy attach readonly mnt
+	contains fusepass policy show mnt -- mirror
+}
+
+test_attach_to_what_is_not_fuse_is_refused() {
+	refused 2 "src" fusepass policy attach mirror src
+	refused 2 "missing" fusepass policy attach mirror missing
+}
+
+test_unknown_policy_and_knob_are_refused() {
+	works fusepass mount src mnt
+	refused 2 "nosuch" fusepass policy attach nosuch mnt
+	refused 2 "nosuch" fusepass policy attach -k nosuch=1 suffix mnt
+	contains fusepass policy list --
+	works fusepass policy attach mirror mnt
+}
+
+test_attach_without_privilege_is_refused() {
+	works fusepass mount src mnt
+	local out status=0
+	out=$(setpriv --reuid 1000 --regid 1000 --clear-groups \
+		fusepass policy attach mirror mnt 2>&1) || status=$?
+	[ "$status" -ne 0 ] || fail "attached as uid 1000"
+	case $out in *ermi*|*rivilege*) ;; *) fail "no cause: $out" ;; esac
+	reset_counts
+	same_as_native
+	expect_asked LOOKUP
+}
+
+test_killed_server_leaves_passed_files_readable() {
+	works fusepass mount --policy mirror src mnt
+	local id pid
+	exec 7<mnt/dir/sub/d.txt
+	id=$(fusepass -j stat mnt | sed 's/.*"connection":\([0-9]*\).*/\1/')
+	pid=$(pgrep -f "fusepass mount --policy mirror src mnt" | head -n 1)
+	[ -n "$pid" ] || fail "no server process"
+	kill -9 "$pid"
+	sleep 0.5
+	[ "$(cat <&7)" = deep ] || fail "read after the server's death"
+	exec 7<&-
+	umount mnt || fail "umount"
+	[ ! -e "/sys/fs/fuse/connections/$id" ] || fail "connection $id is left"
+}
+
+test_unmount_with_a_policy_leaves_nothing_behind() {
+	works fusepass mount --policy mirror src mnt
+	same_as_native
+	umount mnt || fail "umount"
+	sleep 0.5
+	case $(fusepass policy list) in *mnt*) fail "still listed" ;; esac
+	# The same directory can be mounted and policed again.
+	works fusepass mount --policy mirror src mnt
+	same_as_native
+}
+
+test_change_of_the_source_is_seen_at_once() {
+	works fusepass mount --policy mirror src mnt
+	cat mnt/a.txt >/dev/null
+	stat mnt/new >/dev/null 2>&1
+	echo changed >src/a.txt
+	echo new >src/new
+	rm src/b.dat
+	mv src/dir src/moved
+	[ "$(cat mnt/a.txt)" = changed ] || fail "old content"
+	[ "$(cat mnt/new)" = new ] || fail "new name not seen"
+	[ ! -e mnt/b.dat ] || fail "removed name still there"
+	[ ! -e mnt/dir ] || fail "old directory name still there"
+	[ "$(cat mnt/moved/c.h)" = header ] || fail "moved directory not seen"
+	same_as_native
+}
+
+# What can be seen
+
+test_bpftool_shows_ops_link_program_and_counters() {
+	local id
+	works fusepass mount --policy mirror src mnt
+	same_as_native
+	id=$(fusepass -j stat mnt | sed 's/.*"connection":\([0-9]*\).*/\1/')
+	contains bpftool struct_ops list -- mirror fuse_policy_ops
+	contains bpftool link list -- struct_ops
+	contains bpftool prog list -- mirror_lookup struct_ops
+	contains bpftool struct_ops dump name mirror -- fuse_policy_ops mirror connection "$id"
+	contains bpftool map dump name counters -- lookups passed asked negative
+}
+
+test_counters_of_the_policy_add_up() {
+	works fusepass mount --policy mirror src mnt
+	cat mnt/a.txt >/dev/null
+	stat mnt/none >/dev/null 2>&1
+	bpftool map dump name counters | awk -F: '
+		/"(lookups|passed|negative|asked|created|listed)"/ {
+			gsub(/[" ,]/, ""); n[$1] += $2
+		}
+		END {
+			exit !(n["lookups"] >= 2 && n["negative"] >= 1 && n["asked"] == 0 &&
+			       n["lookups"] == n["passed"] + n["negative"] + n["asked"])
+		}' || fail "counters: $(bpftool map dump name counters)"
+}
+
+test_list_show_and_stat_tell_about_the_mount() {
+	works fusepass mount src mnt
+	works fusepass policy attach mirror mnt
+	contains fusepass policy list -- mirror "$PWD/mnt"
+	contains fusepass policy show mnt -- mirror pass
+	contains fusepass -j policy show mnt -- '"mirror"'
+	contains fusepass -j policy list -- '"mirror"'
+	cat mnt/a.txt >/dev/null
+	contains fusepass stat mnt -- LOOKUP PASSED
+}
+
+test_doctor_finds_nothing_missing() {
+	local out
+	out=$(fusepass doctor)
+	case $out in *missing*) fail "$out" ;; esac
+}
+
+cases_run "$@"
