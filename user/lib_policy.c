@@ -286,6 +286,8 @@ static int policy_load(struct fusepass_policy *p)
 	if (ret)
 		return ret;
 	ret = bpf_object__load(p->obj);
+	if (ret == -EPERM)
+		lib_error_set("CAP_BPF or CAP_SYS_ADMIN is needed");
 	if (ret)
 		lib_error_from_bpf("the kernel refused the policy");
 	return ret;
@@ -363,6 +365,9 @@ static void explain_attach(int err, uint32_t connection)
 		lib_error_set("the server did not negotiate "
 			      "FUSE_PASSTHROUGH_INO, or the backing mount is "
 			      "idmapped");
+		break;
+	case -EPERM:
+		lib_error_set("CAP_SYS_ADMIN is needed");
 		break;
 	case -ELOOP:
 		lib_error_set("the backing directory is on the mount itself or "

@@ -192,9 +192,12 @@ struct open_file {
 	int fd;
 	struct node *pin;	/* see node_pin() */
 };
+/* -1, that is EBADF, for a file that the kernel opened without us (fh 0). */
 static inline int file_fd(const struct fuse_file_info *fi)
 {
-	return ((struct open_file *)(uintptr_t)fi->fh)->fd;
+	const struct open_file *file = (const void *)(uintptr_t)fi->fh;
+
+	return file ? file->fd : -1;
 }
 void file_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void file_create(fuse_req_t req, fuse_ino_t parent, const char *name,

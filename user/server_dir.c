@@ -31,7 +31,7 @@ static struct open_dir *dir_of(const struct fuse_file_info *fi)
 
 int dir_fd(const struct fuse_file_info *fi)
 {
-	return dir_of(fi)->fd;
+	return fi->fh ? dir_of(fi)->fd : -1;
 }
 
 static void dir_free(struct server *srv, struct open_dir *d)
@@ -82,7 +82,8 @@ void dir_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 void dir_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	(void)ino;
-	dir_free(server_of(req), dir_of(fi));
+	if (fi->fh)
+		dir_free(server_of(req), dir_of(fi));
 	fuse_reply_err(req, 0);
 }
 
@@ -201,8 +202,8 @@ static void dir_list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	struct open_dir *d = dir_of(fi);
 	int err;
 
-	if (!l.buf) {
-		fuse_reply_err(req, ENOMEM);
+	if (!l.buf || !d) {
+		fuse_reply_err(req, d ? ENOMEM : EBADF);
 		return;
 	}
 	pthread_mutex_lock(&d->lock);

@@ -259,14 +259,17 @@ void file_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 /* Closing a copy reports what close(2) would report. */
 void file_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+	int copy = dup(file_fd(fi));
+
 	(void)ino;
-	fuse_reply_err(req, close(dup(file_fd(fi))) ? errno : 0);
+	fuse_reply_err(req, copy < 0 || close(copy) ? errno : 0);
 }
 
 void file_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	(void)ino;
-	file_unopen(server_of(req), (void *)(uintptr_t)fi->fh);
+	if (fi->fh)
+		file_unopen(server_of(req), (void *)(uintptr_t)fi->fh);
 	fuse_reply_err(req, 0);
 }
 
