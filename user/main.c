@@ -183,7 +183,7 @@ bool cmd_common_option(int c)
 	switch (c) {
 	case 'p':
 		cmd_pretty = true;
-		/* fall through */
+		__attribute__((fallthrough));
 	case 'j':
 		cmd_json = true;
 		return true;

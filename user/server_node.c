@@ -341,11 +341,15 @@ static uint32_t generation_of(const struct file_handle *h,
 	return hash;
 }
 
+static bool on_root_dev(const struct node_table *t, const struct statx *stx)
+{
+	return stx->stx_dev_major == t->root_major &&
+	       stx->stx_dev_minor == t->root_minor;
+}
+
 static bool is_native(const struct node_table *t, const struct statx *stx)
 {
-	return stx->stx_mnt_id == t->root_mnt &&
-	       stx->stx_dev_major == t->root_major &&
-	       stx->stx_dev_minor == t->root_minor &&
+	return stx->stx_mnt_id == t->root_mnt && on_root_dev(t, stx) &&
 	       stx->stx_ino > SERVER_ROOT_ID &&
 	       !(stx->stx_ino & SERVER_FOREIGN_BIT);
 }
@@ -436,7 +440,9 @@ static int node_enter_object(struct server *srv, struct node_object *o, int fd,
 	struct path_fd *dead[2] = { NULL, NULL };
 	int ret;
 
-	if (o->nodeid || entry->stx.stx_mnt_id == t->root_mnt)
+	/* A handle of another file system could name a wrong object here. */
+	if (entry->stx.stx_mnt_id == t->root_mnt ||
+	    (o->nodeid && on_root_dev(t, &entry->stx)))
 		o->handle = handle_of(fd);
 	o->path = path_new(fd);
 	if (!o->path) {
@@ -664,10 +670,13 @@ static int resolve_fd(struct server *srv, uint64_t nodeid)
 {
 	_cleanup_free_ struct file_handle *h = NULL;
 	int fd = open_by_kernel(srv, nodeid), ours;
+	struct statx stx;
 
 	if (fd < 0)
 		return fd;
-	h = handle_of(fd);
+	if (!statx(fd, "", AT_EMPTY_PATH, NODE_STATX_MASK, &stx) &&
+	    on_root_dev(srv->nodes, &stx))
+		h = handle_of(fd);
 	ours = h ? open_by_handle(srv, h) : -ESTALE;
 	if (ours < 0)
 		return fd;
