@@ -112,6 +112,9 @@ static int node_fd(struct rf *rf, uint64_t nodeid)
 	if (!n) {
 		rf->stats->unknown++;
 		fd = rf_node_open(rf, nodeid, 0, 0);
+		if (fd < 0)
+			note("node %llu cannot be opened: %s",
+			     (unsigned long long)nodeid, strerrorname_np(errno));
 		if (fd >= 0) {
 			rf->stats->resolved++;
 			n = node_add(rf, nodeid, fd);
