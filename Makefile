@@ -52,7 +52,7 @@ demo: | setup ## from nothing to the demonstration: set-up, builds, VM
 check: | setup ## all tests; ends with "N passed, N failed, N skipped"
 	$(Q)$(MAKE) --no-print-directory kernel kernel-debug tools
 	$(Q)$(MAKE) --no-print-directory bpf user tests
-	$(Q)scripts/check.sh host series vmlinux vm vm-debug-short
+	$(Q)scripts/check.sh host series vmlinux vm vm-base vm-debug-short
 
 ##@ Tests, one by one
 .PHONY: check-host check-vm check-debug check-kmemleak series-verify series-check
@@ -60,7 +60,7 @@ check-host: | bpf user tests ## what needs no VM
 	$(Q)scripts/check.sh host
 
 check-vm: | kernel bpf user tests ## the VM suite on the fast kernel
-	$(Q)scripts/check.sh vm
+	$(Q)scripts/check.sh vm vm-base
 
 check-debug: | kernel-debug bpf user tests ## the whole VM suite on the debugging kernel, then kmemleak
 	$(Q)scripts/check.sh vm-debug kmemleak

@@ -6,7 +6,7 @@
 #
 #     scripts/check.sh PART...
 #
-# Parts: host, series, vmlinux, vm, vm-debug-short, vm-debug, kmemleak.
+# Parts: host, series, vmlinux, vm, vm-base (the kernel without the series), vm-debug-short, vm-debug, kmemleak.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -107,6 +107,10 @@ part_host() {
 	done
 }
 
+part_vm_base() {
+	VM_TIMEOUT=${VM_TIMEOUT:-300} run_vm vm-base "$CACHE/out-fast/vmlinux-base"
+}
+
 part_vm_debug_short() {
 	VM_TIMEOUT=${VM_TIMEOUT:-600} run_vm vm-debug-short "$debug" short
 }
@@ -129,6 +133,7 @@ for part; do
 	series) run_tap series "$TOP/scripts/series.sh" verify ;;
 	vmlinux) run_tap vmlinux "$TOP/scripts/gen-vmlinux-h.sh" --check ;;
 	vm) VM_TIMEOUT=${VM_TIMEOUT:-900} run_vm vm "$fast" ;;
+	vm-base) part_vm_base ;;
 	vm-debug-short) part_vm_debug_short ;;
 	vm-debug) part_vm_debug ;;
 	kmemleak) part_kmemleak ;;

@@ -15,6 +15,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <time.h>
 
 #include "lib.h"
 
@@ -379,9 +380,20 @@ static void explain_attach(int err, uint32_t connection)
 	}
 }
 
+/* The kernel does not wait for the server to answer INIT, so this does. */
+static struct bpf_link *attach_after_init(struct fusepass_policy *p)
+{
+	const struct timespec pause = { .tv_nsec = 20 * 1000 * 1000 };
+	struct bpf_link *link;
+
+	while (!(link = bpf_map__attach_struct_ops(p->ops)) && errno == EAGAIN)
+		nanosleep(&pause, NULL);
+	return link;
+}
+
 static int make_link(struct fusepass_policy *p, uint32_t connection)
 {
-	struct bpf_link *link = bpf_map__attach_struct_ops(p->ops);
+	struct bpf_link *link = attach_after_init(p);
 	int fd, ret;
 
 	if (!link) {

@@ -308,57 +308,12 @@ TEST(any_fd_of_the_connection_names_it)
 		EQ(pol_attach_with(NULL, fds[i], rf->root, 0, 0), 0);
 }
 
-struct attach_early {
-	struct pol *p;
-	int err;
-	bool done;
-};
-
-static void *attach_early(void *arg)
-{
-	struct attach_early *a = arg;
-
-	a->err = pol_try_attach(a->p);
-	__atomic_store_n(&a->done, true, __ATOMIC_RELEASE);
-	return NULL;
-}
-
-TEST(attach_before_init_waits_for_it)
-{
-	struct rf_conf conf = RF_DEFAULT;
-	struct attach_early a = { 0 };
-	pthread_t thread;
-	struct rf *rf;
-
-	rf_make_tree();
-	conf.hold_init = true;
-	rf = rf_open(&conf);
-	rf_serve(rf, NULL);
-	a.p = pol_open(NULL, rf->dev, rf->root, 0, 0);
-	pol_load(a.p);
-	CHECK(!pthread_create(&thread, NULL, attach_early, &a));
-	usleep(300000);
-	CHECK(!__atomic_load_n(&a.done, __ATOMIC_ACQUIRE));
-	rf_answer_init(rf);
-	pthread_join(thread, NULL);
-	EQ(a.err, 0);
-	rf_reset(rf);
-	OK(lookup("m/f"));
-	EQ(rf_count_all(rf), 0);
-}
-
-static int attach_and_wait(void *arg)
-{
-	pol_try_attach(arg);
-	return 1;
-}
-
-TEST(attach_before_init_can_be_killed)
+/* Whoever attaches has to try again: libfusepass does. */
+TEST(attach_before_init_is_eagain_and_works_after)
 {
 	struct rf_conf conf = RF_DEFAULT;
 	struct pol *p;
 	struct rf *rf;
-	pid_t pid;
 
 	rf_make_tree();
 	conf.hold_init = true;
@@ -366,13 +321,12 @@ TEST(attach_before_init_can_be_killed)
 	rf_serve(rf, NULL);
 	p = pol_open(NULL, rf->dev, rf->root, 0, 0);
 	pol_load(p);
-	pid = spawn(attach_and_wait, p);
-	usleep(300000);
-	EQ(waitpid(pid, NULL, WNOHANG), 0);
-	OK(kill(pid, SIGKILL));
-	EQ(reap(pid), 128 + SIGKILL);
+	EQ(pol_try_attach(p), -EAGAIN);
 	rf_answer_init(rf);
-	expect_attach_works(rf);
+	rf_reset(rf);
+	EQ(pol_try_attach(p), 0);
+	OK(lookup("m/f"));
+	EQ(rf_count_all(rf), 0);
 }
 
 /* What passes needs no server; without the policy it does. */
