@@ -112,7 +112,7 @@ part_vm_base() {
 }
 
 part_vm_debug_short() {
-	VM_TIMEOUT=${VM_TIMEOUT:-600} run_vm vm-debug-short "$debug" short
+	VM_TIMEOUT=${VM_TIMEOUT:-600} run_vm vm-debug-short "$debug" quick
 }
 
 part_vm_debug() {
@@ -122,7 +122,7 @@ part_vm_debug() {
 # kmemleak's own bookkeeping slows every allocation, so it has a pass of its own.
 part_kmemleak() {
 	VM_TIMEOUT=${VM_TIMEOUT:-3600} VM_APPEND="${VM_APPEND:-} kmemleak=on" FUSEPASS_KMEMLEAK=1 \
-		VM_ENV="${VM_ENV:-} FUSEPASS_KMEMLEAK" run_vm kmemleak "$debug" short
+		VM_ENV="${VM_ENV:-} FUSEPASS_KMEMLEAK" run_vm kmemleak "$debug" quick
 }
 
 rm -rf "$TAP"
