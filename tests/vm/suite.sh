@@ -78,6 +78,7 @@ if grep -q fuse_policy_ops /sys/kernel/btf/vmlinux; then
 	run "$bin/raw_test" $short "$@"
 	run "$bin/verifier_test" $short "$@"
 	run "$bin/policy_test" $short "${policies[@]}" "$@"
+	run "$bin/tree_test" $short "$@"
 	[ ${#policies[@]} -gt 0 ] || run "$here/cli_test.sh" $short "$@"
 else
 	run "$here/plain_test.sh" $short "$@"
