@@ -1,0 +1,455 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Operations on open files. An empty slot gives EBADF, on both sides alike. */
+#include "soak.h"
+
+#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum { PAGE = 4096 };
+
+/* Helpers ------------------------------------------------------------------ */
+
+void put(struct doing *d, const char *label, int64_t v)
+{
+	struct result *r = d->res;
+
+	if (r->values < VALUES)
+		r->value[r->values++] = (struct value){ label, v };
+}
+
+int64_t put_call(struct doing *d, int64_t ret)
+{
+	put(d, "result", ret < 0 ? -errno : ret);
+	return ret;
+}
+
+int64_t put_ok(struct doing *d, int64_t ret)
+{
+	put(d, "result", ret < 0 ? -errno : 0);
+	return ret;
+}
+
+struct slot *slot_of(struct doing *d, int64_t slot)
+{
+	return &d->side->slot[slot];
+}
+
+int fd_of(struct doing *d, int64_t slot)
+{
+	return d->side->slot[slot].fd;
+}
+
+static void slot_unmap(struct slot *s)
+{
+	if (s->map)
+		munmap(s->map, s->map_len);
+	s->map = NULL;
+}
+
+void slot_clear(struct slot *s)
+{
+	slot_unmap(s);
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = -1;
+}
+
+uint64_t random_mix(uint64_t x)
+{
+	x ^= x >> 30;
+	x *= 0xbf58476d1ce4e5b9;
+	x ^= x >> 27;
+	x *= 0x94d049bb133111eb;
+	return x ^ x >> 31;
+}
+
+/* Any difference has to show; nobody attacks it. */
+uint64_t hash(const void *data, size_t len, uint64_t start)
+{
+	const unsigned char *p = data;
+	uint64_t h = start ^ len, word;
+
+	for (; len >= sizeof(word); len -= sizeof(word), p += sizeof(word)) {
+		memcpy(&word, p, sizeof(word));
+		h = (h ^ word) * 0x9e3779b97f4a7c15;
+		h ^= h >> 29;
+	}
+	for (; len; len--)
+		h = (h ^ *p++) * 0x100000001b3;
+	return h;
+}
+
+char *buf_get(void)
+{
+	static char *buf;
+
+	if (!buf)
+		buf = aligned_alloc(PAGE, BUF_SIZE);
+	if (!buf)
+		die("out of memory");
+	return buf;
+}
+
+/* One in four is all zeros, which file systems may treat in their own way. */
+char *buf_filled(size_t len, uint64_t seed)
+{
+	char *buf = buf_get();
+	uint64_t word = random_mix(seed);
+
+	for (size_t i = 0; i < len; i += sizeof(word)) {
+		if (seed % 4 == 0)
+			word = 0;
+		else
+			word = word * 0x9e3779b97f4a7c15 + 1;
+		memcpy(buf + i, &word, sizeof(word));
+	}
+	return buf;
+}
+
+static size_t small_len(const struct op *op)
+{
+	return op->len < 0 ? 0 : op->len < BUF_SIZE ? op->len : BUF_SIZE;
+}
+
+static void put_position(struct doing *d, int fd)
+{
+	off_t at = lseek(fd, 0, SEEK_CUR);
+
+	put(d, "position", at < 0 ? -errno : at);
+}
+
+/* Open, close -------------------------------------------------------------- */
+
+/*
+ * O_NONBLOCK: neither a fifo nor a lease may stop the run. What fcntl() says of
+ * the flags is theirs who opened it.
+ */
+void do_open(struct doing *d)
+{
+	const struct op *op = d->op;
+	struct slot *s = slot_of(d, op->slot);
+
+	slot_clear(s);
+	s->fd = open(op->path, op->flags | O_NONBLOCK | O_CLOEXEC | O_NOCTTY,
+		     (mode_t)op->mode);
+	put_ok(d, s->fd);
+	if (s->fd >= 0)
+		put(d, "F_GETFL", fcntl(s->fd, F_GETFL));
+}
+
+void do_close(struct doing *d)
+{
+	struct slot *s = slot_of(d, d->op->slot);
+	int fd = s->fd;
+
+	s->fd = -1;
+	put_ok(d, close(fd));
+	if (d->op->how)
+		slot_unmap(s);
+}
+
+void do_setfl(struct doing *d)
+{
+	int fd = fd_of(d, d->op->slot);
+
+	put_ok(d, fcntl(fd, F_SETFL, (int)d->op->flags | O_NONBLOCK));
+	put(d, "F_GETFL", fcntl(fd, F_GETFL));
+}
+
+/* Data --------------------------------------------------------------------- */
+
+/* Three pieces, the first one odd. */
+static int pieces(char *buf, size_t len, struct iovec iov[3])
+{
+	size_t first = len > 7 ? 7 : len, second = (len - first) / 2;
+
+	iov[0] = (struct iovec){ buf, first };
+	iov[1] = (struct iovec){ buf + first, second };
+	iov[2] = (struct iovec){ buf + first + second, len - first - second };
+	return 3;
+}
+
+void do_read(struct doing *d)
+{
+	const struct op *op = d->op;
+	int fd = fd_of(d, op->slot);
+	size_t len = small_len(op);
+	char *buf = buf_get();
+	struct iovec iov[3];
+	ssize_t n;
+
+	memset(buf, 0x55, len);
+	if (op->how == 0)
+		n = read(fd, buf, len);
+	else if (op->how == 1)
+		n = pread(fd, buf, len, op->off);
+	else if (op->how == 2)
+		n = readv(fd, iov, pieces(buf, len, iov));
+	else
+		n = preadv(fd, iov, pieces(buf, len, iov), op->off);
+	put_call(d, n);
+	put(d, "data", hash(buf, len, 0));
+	put_position(d, fd);
+}
+
+void do_write(struct doing *d)
+{
+	const struct op *op = d->op;
+	int fd = fd_of(d, op->slot);
+	size_t len = small_len(op);
+	char *buf = buf_filled(len, op->val);
+	struct iovec iov[3];
+	ssize_t n;
+
+	if (op->how == 0)
+		n = write(fd, buf, len);
+	else if (op->how == 1)
+		n = pwrite(fd, buf, len, op->off);
+	else if (op->how == 2)
+		n = writev(fd, iov, pieces(buf, len, iov));
+	else
+		n = pwritev2(fd, iov, pieces(buf, len, iov), op->off,
+			     op->how == 3 ? 0 : op->how == 4 ? RWF_DSYNC :
+			     RWF_APPEND);
+	put_call(d, n);
+	put_position(d, fd);
+}
+
+/* Mappings ------------------------------------------------------------------ */
+
+static sigjmp_buf bus_error;
+
+static void on_bus_error(int sig)
+{
+	siglongjmp(bus_error, 1);
+}
+
+/* Touches a page; false if there is nothing behind it. */
+static bool page_access(char *to, const char *from, size_t len)
+{
+	if (sigsetjmp(bus_error, 1))
+		return false;
+	memcpy(to, from, len);
+	return true;
+}
+
+void do_map(struct doing *d)
+{
+	const struct op *op = d->op;
+	struct slot *s = slot_of(d, op->slot);
+	char *map;
+
+	signal(SIGBUS, on_bus_error);
+	slot_unmap(s);
+	map = mmap(NULL, op->len, op->flags, op->how ? MAP_PRIVATE : MAP_SHARED,
+		   s->fd, op->off);
+	put_ok(d, map == MAP_FAILED ? -1 : 0);
+	if (map == MAP_FAILED)
+		return;
+	s->map = map;
+	s->map_len = op->len;
+}
+
+void do_map_read(struct doing *d)
+{
+	struct slot *s = slot_of(d, d->op->slot);
+	uint64_t sum = 0, missing = 0;
+	char page[PAGE];
+
+	if (!s->map)
+		return put(d, "result", -EBADF);
+	for (size_t at = 0; at < s->map_len; at += PAGE) {
+		missing <<= 1;
+		if (page_access(page, s->map + at, PAGE))
+			sum = hash(page, PAGE, sum);
+		else
+			missing |= 1;
+	}
+	put(d, "result", 0);
+	put(d, "pages missing", missing);
+	put(d, "data", sum);
+}
+
+/*
+ * The pages are taken out first: a page that is still writable changes no time,
+ * and whether it is depends on when the system has written it back.
+ */
+void do_map_write(struct doing *d)
+{
+	const struct op *op = d->op;
+	struct slot *s = slot_of(d, op->slot);
+	size_t at = op->off, len = op->len;
+	char *buf;
+
+	if (!s->map || at + len > s->map_len || len > PAGE)
+		return put(d, "result", -EBADF);
+	if (op->how == 0)
+		madvise(s->map, s->map_len, MADV_DONTNEED);
+	buf = buf_filled(len, op->val);
+	/* A mapping without PROT_WRITE: the fault is the result. */
+	signal(SIGSEGV, on_bus_error);
+	put(d, "result", page_access(s->map + at, buf, len) ? 0 : -EFAULT);
+	signal(SIGSEGV, SIG_DFL);
+}
+
+void do_map_sync(struct doing *d)
+{
+	struct slot *s = slot_of(d, d->op->slot);
+
+	if (!s->map)
+		return put(d, "result", -EBADF);
+	put_ok(d, msync(s->map, s->map_len, d->op->how ? MS_ASYNC : MS_SYNC));
+}
+
+void do_unmap(struct doing *d)
+{
+	slot_unmap(slot_of(d, d->op->slot));
+	put(d, "result", 0);
+}
+
+/* From file to file --------------------------------------------------------- */
+
+static off_t *offset_or_null(off_t *value, int64_t off)
+{
+	*value = off;
+	return off < 0 ? NULL : value;
+}
+
+/* Through a pipe, which is made for it so that nothing is left in it. */
+void do_splice(struct doing *d)
+{
+	const struct op *op = d->op;
+	off_t off, off2;
+	ssize_t n;
+	int p[2];
+
+	if (pipe2(p, O_NONBLOCK | O_CLOEXEC))
+		die("pipe: %s", strerrorname_np(errno));
+	n = splice(fd_of(d, op->slot), offset_or_null(&off, op->off), p[1],
+		   NULL, small_len(op), SPLICE_F_NONBLOCK);
+	put_call(d, n);
+	if (n > 0 && op->how == 0) {
+		put_call(d, splice(p[0], NULL, fd_of(d, op->slot2),
+				   offset_or_null(&off2, op->off2), n,
+				   SPLICE_F_NONBLOCK));
+		put_position(d, fd_of(d, op->slot2));
+	} else if (n > 0) {
+		n = read(p[0], buf_get(), BUF_SIZE);
+		put(d, "data", n < 0 ? -errno : (int64_t)hash(buf_get(), n, 0));
+	}
+	put_position(d, fd_of(d, op->slot));
+	close(p[0]);
+	close(p[1]);
+}
+
+void do_sendfile(struct doing *d)
+{
+	const struct op *op = d->op;
+	off_t off;
+
+	put_call(d, sendfile(fd_of(d, op->slot2), fd_of(d, op->slot),
+			     offset_or_null(&off, op->off), small_len(op)));
+	put_position(d, fd_of(d, op->slot));
+	put_position(d, fd_of(d, op->slot2));
+}
+
+void do_copy(struct doing *d)
+{
+	const struct op *op = d->op;
+	off_t off, off2;
+
+	put_call(d, copy_file_range(fd_of(d, op->slot),
+				    offset_or_null(&off, op->off),
+				    fd_of(d, op->slot2),
+				    offset_or_null(&off2, op->off2),
+				    small_len(op), 0));
+	put_position(d, fd_of(d, op->slot));
+	put_position(d, fd_of(d, op->slot2));
+}
+
+void do_clone(struct doing *d)
+{
+	const struct op *op = d->op;
+	struct file_clone_range range = {
+		.src_fd = fd_of(d, op->slot), .src_offset = op->off,
+		.src_length = op->len, .dest_offset = op->off2,
+	};
+	int fd = fd_of(d, op->slot2);
+
+	if (op->how)
+		put_ok(d, ioctl(fd, FICLONE, range.src_fd));
+	else
+		put_ok(d, ioctl(fd, FICLONERANGE, &range));
+}
+
+void do_dedupe(struct doing *d)
+{
+	const struct op *op = d->op;
+	char room[sizeof(struct file_dedupe_range) +
+		  sizeof(struct file_dedupe_range_info)] = "";
+	struct file_dedupe_range *range = (void *)room;
+
+	range->src_offset = op->off;
+	range->src_length = op->len;
+	range->dest_count = 1;
+	range->info[0].dest_fd = fd_of(d, op->slot2);
+	range->info[0].dest_offset = op->off2;
+	put_ok(d, ioctl(fd_of(d, op->slot), FIDEDUPERANGE, range));
+	put(d, "status", range->info[0].status);
+	put(d, "bytes", range->info[0].bytes_deduped);
+}
+
+/* The rest ------------------------------------------------------------------- */
+
+void do_sync(struct doing *d)
+{
+	const struct op *op = d->op;
+	int fd = fd_of(d, op->slot);
+
+	if (op->how == 0)
+		put_ok(d, fsync(fd));
+	else if (op->how == 1)
+		put_ok(d, fdatasync(fd));
+	else
+		put_ok(d, sync_file_range(fd, op->off, op->len,
+					  SYNC_FILE_RANGE_WAIT_BEFORE |
+					  SYNC_FILE_RANGE_WRITE |
+					  SYNC_FILE_RANGE_WAIT_AFTER));
+}
+
+void do_advise(struct doing *d)
+{
+	const struct op *op = d->op;
+	int fd = fd_of(d, op->slot);
+
+	if (op->how > 5)
+		put_ok(d, readahead(fd, op->off, op->len));
+	else
+		put(d, "result", -posix_fadvise(fd, op->off, op->len, op->how));
+}
+
+void do_fallocate(struct doing *d)
+{
+	const struct op *op = d->op;
+
+	put_ok(d, fallocate(fd_of(d, op->slot), op->flags, op->off, op->len));
+}
+
+void do_seek(struct doing *d)
+{
+	put_call(d, lseek(fd_of(d, d->op->slot), d->op->off, d->op->how));
+}
+
+void do_ftruncate(struct doing *d)
+{
+	put_ok(d, ftruncate(fd_of(d, d->op->slot), d->op->off));
+}
