@@ -54,6 +54,19 @@ void die(const char *fmt, ...)
 	_exit(2);
 }
 
+bool in_list(const char *list, const char *word)
+{
+	size_t len = strlen(word);
+
+	while (list && *list) {
+		if (!strncmp(list, word, len) && (!list[len] || list[len] == ','))
+			return true;
+		list += strcspn(list, ",");
+		list += *list == ',';
+	}
+	return false;
+}
+
 static const char help[] =
 "usage: soak [OPTION...] NATIVE MOUNT [BACKING]\n"
 "  --seed N         first number of all that is random (default: the time)\n"
@@ -70,9 +83,13 @@ static const char help[] =
 "  --blocks         the number of blocks of files has to be the same\n"
 "  --files          and so has the number of free inodes\n"
 "  --drop-caches    now and then drop the system's caches of names\n"
+"  --served         some objects are the server's: what the protocol cannot carry\n"
+"                   is not compared\n"
+"  --without LIST   no operations of these kinds\n"
+"  --ignore LIST    go on after these differences, each KIND:WHAT\n"
 "  --patience N     seconds that one operation may take (60)\n";
 
-enum { OPT_BLOCKS = 256, OPT_FILES, OPT_DROP };
+enum { OPT_BLOCKS = 256, OPT_FILES, OPT_DROP, OPT_SERVED, OPT_IGNORE, OPT_WITHOUT };
 
 static const struct option long_options[] = {
 	{ "seed", required_argument, NULL, 's' },
@@ -87,6 +104,9 @@ static const struct option long_options[] = {
 	{ "blocks", no_argument, NULL, OPT_BLOCKS },
 	{ "files", no_argument, NULL, OPT_FILES },
 	{ "drop-caches", no_argument, NULL, OPT_DROP },
+	{ "served", no_argument, NULL, OPT_SERVED },
+	{ "ignore", required_argument, NULL, OPT_IGNORE },
+	{ "without", required_argument, NULL, OPT_WITHOUT },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
@@ -140,6 +160,15 @@ static void take_option(int c, const char *arg)
 		break;
 	case OPT_DROP:
 		exactness.drop_caches = true;
+		break;
+	case OPT_SERVED:
+		exactness.served = true;
+		break;
+	case OPT_IGNORE:
+		options.ignore = arg;
+		break;
+	case OPT_WITHOUT:
+		options.without = arg;
 		break;
 	case 'h':
 		fputs(help, stdout);

@@ -143,6 +143,7 @@ struct exactness {
 	bool blocks;		/* st_blocks is determined by the operations */
 	bool files;		/* and so is the number of free inodes */
 	bool drop_caches;	/* may do so */
+	bool served;		/* the server may be asked: see soak_look.c */
 };
 extern struct exactness exactness;
 
@@ -276,8 +277,10 @@ struct options {
 	unsigned int check_every, patience, procs, process;
 	bool shrink, verbose;
 	const char *save, *replay, *small;
+	const char *ignore, *without;	/* lists, with commas */
 };
 extern struct options options;
+bool in_list(const char *list, const char *word);
 
 struct generator;
 struct generator *generator_new(uint64_t seed);

@@ -837,7 +837,9 @@ void generator_next(struct generator *g, const struct known_list *known,
 	memset(op, 0, offsetof(struct op, path));
 	op->path[0] = op->path2[0] = op->name[0] = '\0';
 	g->known = known;
-	op->kind = pick_kind_for(g);
+	do {
+		op->kind = pick_kind_for(g);
+	} while (in_list(options.without, op_names[op->kind]));
 	op->actor = pick_actor(g);
 	op->shared = options.procs > 1 && may_share(op) && percent(g, 20);
 	kinds[op->kind].fill(g, op);

@@ -93,10 +93,11 @@ static void add_parent(struct run *r)
 	const char *slash = strrchr(child, '/');
 	char *p = r->point[r->points++];
 
-	if (slash)
-		snprintf(p, PATH_SIZE, "%.*s", (int)(slash - child), child);
-	else
-		strcpy(p, ".");
+	strcpy(p, ".");
+	if (slash) {
+		memcpy(p, child, slash - child);
+		p[slash - child] = '\0';
+	}
 }
 
 static void choose_points(struct run *r)
@@ -181,6 +182,15 @@ static const char *mount_differs(struct run *r, int i)
 	return what;
 }
 
+/* Named by --ignore as KIND:WHAT. */
+static bool is_ignored(const struct run *r, const char *what)
+{
+	char name[80];
+
+	snprintf(name, sizeof(name), "%s:%s", op_names[r->op.kind], what);
+	return in_list(options.ignore, name);
+}
+
 static const char *looks_differ(struct run *r)
 {
 	for (int i = 0; i < r->points; i++) {
@@ -189,7 +199,7 @@ static const char *looks_differ(struct run *r)
 
 		if (!what && looks_at_mount(r))
 			what = mount_differs(r, i);
-		if (what) {
+		if (what && !is_ignored(r, what)) {
 			print_looks(r, i, what);
 			return what;
 		}
@@ -205,7 +215,7 @@ static const char *op_differs(struct run *r)
 	if (r->op.shared || r->op.left_out)
 		return NULL;
 	what = result_differs(&ch->res[NATIVE], &ch->res[MOUNT]);
-	if (what) {
+	if (what && !is_ignored(r, what)) {
 		result_print(&ch->res[NATIVE], &ch->res[MOUNT]);
 		if (r->op.kind == OP_list) {
 			tree_list(r->top[NATIVE], r->op.path, "native");
@@ -284,8 +294,10 @@ static const char *step(struct run *r)
 		report_op(r, "hangs, or has killed its process");
 		return "no end";
 	}
-	if (r->actors.actor[r->op.actor].ch->planted)
-		r->planted = r->op.left_out = true;
+	if (r->actors.actor[r->op.actor].ch->planted) {
+		r->planted = true;
+		r->op.left_out = 1;
+	}
 	if (r->op.left_out)
 		r->points = 0;
 	if (r->log)
