@@ -181,19 +181,24 @@ static int set_times(int fd, const struct stat *st, int to_set)
 	return utimensat(fd, "", ts, AT_EMPTY_PATH) ? -errno : 0;
 }
 
-/* Owner before mode (chown clears suid), size before times (it sets mtime). */
+/*
+ * Owner before mode (chown clears suid), size before times (it sets mtime). A
+ * chown to nobody in particular has nothing to set, and sets the change time.
+ */
 static int do_setattr(struct server *srv, uint64_t ino, const struct stat *st,
 		      int to_set, int open_fd, struct statx *stx)
 {
 	_cleanup_path_ struct path_ref p = { srv, NULL };
 	int times = FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME |
 		    FUSE_SET_ATTR_ATIME_NOW | FUSE_SET_ATTR_MTIME_NOW;
+	int owner = FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID;
+	int all = times | owner | FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_SIZE;
 	int fd, ret = path_ref_open(&p, ino);
 
 	if (ret)
 		return ret;
 	fd = p.path->fd;
-	if (to_set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID))
+	if ((to_set & owner) || !(to_set & all))
 		ret = set_owner(fd, st, to_set);
 	if (!ret && (to_set & FUSE_SET_ATTR_MODE))
 		ret = set_mode(fd, st->st_mode);
