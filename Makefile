@@ -55,7 +55,7 @@ check: | setup ## all tests; ends with "N passed, N failed, N skipped"
 	$(Q)scripts/check.sh host series vmlinux vm vm-base vm-debug-short
 
 ##@ Tests, one by one
-.PHONY: check-host check-vm check-debug check-kmemleak series-verify series-check
+.PHONY: check-host check-vm check-debug check-kmemleak soak series-verify series-check
 check-host: | bpf user tests ## what needs no VM
 	$(Q)scripts/check.sh host
 
@@ -67,6 +67,9 @@ check-debug: | kernel-debug bpf user tests ## the whole VM suite on the debuggin
 
 check-kmemleak: | kernel-debug bpf user tests ## only the kmemleak pass
 	$(Q)scripts/check.sh kmemleak
+
+soak: | kernel kernel-debug bpf user tests ## random operations on mount and native tree, for hours
+	$(Q)scripts/check.sh soak
 
 series-verify: | kernel-tree ## does the series apply to the base and equal the tree's own export?
 	$(Q)scripts/series.sh verify
@@ -193,4 +196,5 @@ help: ## this list
 		'  KERNEL_SRC=DIR  use this kernel source (copied, never changed)' \
 		'  TREE=asis       build the kernel tree as it stands, do not apply the series' \
 		'  JOBS=N          parallel jobs of the kernel build' \
-		'  VM_ACCEL=tcg    kvm or tcg instead of finding out'
+		'  VM_ACCEL=tcg    kvm or tcg instead of finding out' \
+		'  SOAK_EXT4=N, SOAK_OTHER=N, SOAK_PROCS=N, SEED=N   operations of make soak, and how they begin'

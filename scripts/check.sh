@@ -6,7 +6,8 @@
 #
 #     scripts/check.sh PART...
 #
-# Parts: host, series, vmlinux, vm, vm-base (the kernel without the series), vm-debug-short, vm-debug, kmemleak.
+# Parts: host, series, vmlinux, vm, vm-base (the kernel without the series), vm-debug-short, vm-debug, kmemleak,
+# soak (long; SOAK_EXT4, SOAK_OTHER and SOAK_PROCS are the numbers of operations, SEED is the first of the random ones).
 
 . "$(dirname "$0")/lib.sh"
 
@@ -64,17 +65,17 @@ tap_counts() {	# FILE
 	"$TOP/tests/tap-sum.sh" "$1" | tail -n 1
 }
 
-# The suite in a guest. Its output is kept apart from what vmtest.sh itself has to say,
+# The suite, or another script, in a guest. Its output is kept apart from what vmtest.sh itself has to say,
 # and how the guest ended is a test of its own.
 run_vm() {	# NAME KERNEL ARGUMENT...
-	local name=$1 kernel=$2 status=0 start=$SECONDS
+	local name=$1 kernel=$2 script=${VM_SCRIPT:-$suite} status=0 start=$SECONDS
 	shift 2
-	if [ ! -x "$suite" ]; then
-		printf '1..0 # SKIP no %s\n' "${suite#"$TOP"/}" >"$TAP/$name.tap"
+	if [ ! -x "$script" ]; then
+		printf '1..0 # SKIP no %s\n' "${script#"$TOP"/}" >"$TAP/$name.tap"
 		return
 	fi
 	say "$name ..."
-	VM_NAME=$name "$TOP/tests/vmtest.sh" "$kernel" "$suite" "$@" 2>"$BUILD/vm-$name.err" |
+	VM_NAME=$name "$TOP/tests/vmtest.sh" "$kernel" "$script" "$@" 2>"$BUILD/vm-$name.err" |
 		show_tap "$name" || status=$?
 	cat "$BUILD/vm-$name.err" >&2
 	cp "$BUILD/vm/$name/output" "$TAP/$name.tap"
@@ -125,6 +126,21 @@ part_kmemleak() {
 		VM_ENV="${VM_ENV:-} FUSEPASS_KMEMLEAK" run_vm kmemleak "$debug" quick
 }
 
+# One guest for each run, so that one that dies takes no other with it.
+soak() {	# OPERATIONS KERNEL RUN
+	OPS=$1 VM_ENV="OPS SEED SOAK_ARGS CHURN_MS PROCS" VM_SCRIPT=$TOP/tests/vm/soak.sh \
+		VM_TIMEOUT=${VM_TIMEOUT:-$((600 + $1 / 10))} run_vm "soak-$3" "$2" "$3"
+}
+
+part_soak() {
+	local other=${SOAK_OTHER:-200000}
+	soak "${SOAK_EXT4:-1000000}" "$fast" ext4-mirror
+	for run in xfs-mirror btrfs-mirror tmpfs-mirror ext4-suffix ext4-mirror-churn ext4-none; do
+		soak "$other" "$fast" $run
+	done
+	soak "${SOAK_PROCS:-20000}" "$debug" ext4-mirror-procs
+}
+
 rm -rf "$TAP"
 mkdir -p "$TAP"
 for part; do
@@ -137,6 +153,7 @@ for part; do
 	vm-debug-short) part_vm_debug_short ;;
 	vm-debug) part_vm_debug ;;
 	kmemleak) part_kmemleak ;;
+	soak) part_soak ;;
 	*) die "check: no such part: $part" ;;
 	esac
 done

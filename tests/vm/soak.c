@@ -82,6 +82,8 @@ static const char help[] =
 "                   operation N on: a difference that has to be found\n"
 "  --blocks         the number of blocks of files has to be the same\n"
 "  --files          and so has the number of free inodes\n"
+"  --times          and so has which times an operation changes (not on tmpfs,\n"
+"                   where a directory takes over the time of what was in it)\n"
 "  --drop-caches    now and then drop the system's caches of names\n"
 "  --served         some objects are the server's: what the protocol cannot carry\n"
 "                   is not compared\n"
@@ -89,7 +91,7 @@ static const char help[] =
 "  --ignore LIST    go on after these differences, each KIND:WHAT\n"
 "  --patience N     seconds that one operation may take (60)\n";
 
-enum { OPT_BLOCKS = 256, OPT_FILES, OPT_DROP, OPT_SERVED, OPT_IGNORE, OPT_WITHOUT };
+enum { OPT_BLOCKS = 256, OPT_FILES, OPT_TIMES, OPT_DROP, OPT_SERVED, OPT_IGNORE, OPT_WITHOUT };
 
 static const struct option long_options[] = {
 	{ "seed", required_argument, NULL, 's' },
@@ -103,6 +105,7 @@ static const struct option long_options[] = {
 	{ "patience", required_argument, NULL, 'w' },
 	{ "blocks", no_argument, NULL, OPT_BLOCKS },
 	{ "files", no_argument, NULL, OPT_FILES },
+	{ "times", no_argument, NULL, OPT_TIMES },
 	{ "drop-caches", no_argument, NULL, OPT_DROP },
 	{ "served", no_argument, NULL, OPT_SERVED },
 	{ "ignore", required_argument, NULL, OPT_IGNORE },
@@ -157,6 +160,9 @@ static void take_option(int c, const char *arg)
 		break;
 	case OPT_FILES:
 		exactness.files = true;
+		break;
+	case OPT_TIMES:
+		exactness.times = true;
 		break;
 	case OPT_DROP:
 		exactness.drop_caches = true;

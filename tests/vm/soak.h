@@ -142,6 +142,7 @@ struct result {
 struct exactness {
 	bool blocks;		/* st_blocks is determined by the operations */
 	bool files;		/* and so is the number of free inodes */
+	bool times;		/* and which times an operation changes */
 	bool drop_caches;	/* may do so */
 	bool served;		/* the server may be asked: see soak_look.c */
 };

@@ -101,7 +101,7 @@ churn() {	# POLICY
 
 # What file systems differ in by nature is not compared, see soak_look.c.
 exactness() {	# FS POLICY VARIANT
-	[ "$1" != tmpfs ] || echo "--blocks"
+	if [ "$1" = tmpfs ]; then echo "--blocks"; else echo "--times"; fi
 	[ "$1" != ext4 ] || [ "$3" = procs ] || echo "--files"
 	case $2$3 in mirror|mirrorprocs) ;; *) echo "--served" ;; esac
 }
@@ -116,7 +116,7 @@ soak_args() {	# FS POLICY VARIANT
 run_soak() {	# RUN FS POLICY VARIANT
 	local args churner= status
 	# shellcheck disable=SC2046
-	if ! fusepass mount $(policy_args "$3") "$work/back" "$work/mnt" >/tmp/soak.mount 2>&1; then
+	if ! fusepass mount -o dev,suid $(policy_args "$3") "$work/back" "$work/mnt" >/tmp/soak.mount 2>&1; then
 		sed 's/^/# /' /tmp/soak.mount
 		return 1
 	fi

@@ -420,7 +420,8 @@ static void gen_fallocate(struct generator *g, struct op *op)
 	};
 
 	gen_slot(g, op);
-	op->flags = PICK(g, modes);
+	/* The protocol has none of the others, which are EOPNOTSUPP. */
+	op->flags = exactness.served ? modes[below(g, 5)] : PICK(g, modes);
 	op->off = pick_off(g);
 	op->len = pick_len(g);
 	if (op->flags & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE) &&

@@ -126,7 +126,7 @@ static const char *differs(const struct look *a, const struct look *b,
 		    field_value(a, &fields[i], exact) !=
 		    field_value(b, &fields[i], exact))
 			return fields[i].name;
-	if (!exact && a->changed >= 0 && b->changed >= 0 &&
+	if (!exact && exactness.times && a->changed >= 0 && b->changed >= 0 &&
 	    a->changed != b->changed)
 		return "changed times";
 	return NULL;

@@ -332,7 +332,7 @@ void do_fiemap(struct doing *d)
 void do_ioctl(struct doing *d)
 {
 	static const unsigned long cmds[] = { FIGETBSZ, FIONREAD, FIOCLEX,
-					      0x5afe5afe };
+					      0x5afe };
 	int fd = fd_of(d, d->op->slot), value = 0;
 	unsigned long cmd = cmds[d->op->how & 3];
 

@@ -80,6 +80,7 @@ if grep -q fuse_policy_ops /sys/kernel/btf/vmlinux; then
 	run "$bin/policy_test" $short "${policies[@]}" "$@"
 	run "$bin/tree_test" $short "$@"
 	[ ${#policies[@]} -gt 0 ] || run "$here/cli_test.sh" $short "$@"
+	[ $# -gt 0 ] || [ -n "$short" ] || run "$here/soak.sh" ext4-mirror ext4-suffix ext4-mirror-churn
 else
 	run "$here/plain_test.sh" $short "$@"
 fi
