@@ -12,7 +12,7 @@
 #include "fusepass.h"
 #include "server.h"
 
-static const struct fuse_lowlevel_ops server_ops = {
+const struct fuse_lowlevel_ops server_ops = {
 	.init		= server_init,
 	.lookup		= name_lookup,
 	.forget		= name_forget,
@@ -104,6 +104,8 @@ int server_create(const struct server_options *opts, struct server **out)
 		return -ENOMEM;
 	srv->root_fd = -1;
 	srv->timeout = opts->timeout;
+	srv->ops = opts->ops ?: &server_ops;
+	srv->no_inode_passthrough = opts->no_inode_passthrough;
 	srv->source = realpath(opts->source, NULL);
 	ret = srv->source ? open_source(srv) : -errno;
 	if (!ret) {
@@ -146,8 +148,8 @@ static int new_session(struct server *srv, const char *user)
 		     fuse_opt_add_arg(&args, opts)))
 		ret = -ENOMEM;
 	if (!ret) {
-		srv->se = fuse_session_new(&args, &server_ops,
-					   sizeof(server_ops), srv);
+		srv->se = fuse_session_new(&args, srv->ops, sizeof(*srv->ops),
+					   srv);
 		ret = srv->se ? 0 : -EINVAL;
 	}
 	fuse_opt_free_args(&args);

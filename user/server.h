@@ -55,6 +55,8 @@ struct server {
 	uint64_t offered;		/* INIT flags that the kernel knows */
 	uint32_t kernel_minor;
 	uint32_t stack_depth;		/* max_stack_depth of the INIT reply */
+	const struct fuse_lowlevel_ops *ops;
+	bool no_inode_passthrough;	/* is not to be negotiated */
 	bool inode_passthrough;		/* FUSE_PASSTHROUGH_INO is negotiated */
 	uint64_t init_unique;		/* of the INIT request; 0: none yet */
 	struct node_table *nodes;
@@ -82,7 +84,11 @@ struct server_options {
 	const char *mountpoint;
 	const char *mount_options;	/* for -o, or NULL */
 	double timeout;
+	/* For measurements: instead of the server's own; NULL, 0: no others. */
+	const struct fuse_lowlevel_ops *ops;
+	bool no_inode_passthrough;	/* speak as to a kernel without it */
 };
+extern const struct fuse_lowlevel_ops server_ops;
 /* Called once INIT is through and before any other request is answered. */
 typedef int (*server_ready_fn)(struct server *srv, void *arg);
 int server_create(const struct server_options *opts, struct server **srv);

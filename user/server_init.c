@@ -83,14 +83,15 @@ static ssize_t io_read(int fd, void *buf, size_t len, void *userdata)
 
 static void complete_init(struct server *srv, struct proto_init_out *out)
 {
-	uint64_t want = PROTO_INIT_EXT | PROTO_INIT_PASSTHROUGH |
-			PROTO_INIT_PASSTHROUGH_INO;
+	uint64_t want = PROTO_INIT_EXT | PROTO_INIT_PASSTHROUGH;
 
+	if (!srv->no_inode_passthrough)
+		want |= PROTO_INIT_PASSTHROUGH_INO;
 	if (srv->offered & PROTO_INIT_SETXATTR_EXT)
 		out->flags |= PROTO_INIT_SETXATTR_EXT;
 	if ((srv->offered & want) != want)
 		return;
-	srv->inode_passthrough = true;
+	srv->inode_passthrough = !srv->no_inode_passthrough;
 	out->flags |= (uint32_t)want;
 	out->flags2 |= want >> 32;
 	out->max_stack_depth = srv->stack_depth;
