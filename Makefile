@@ -77,6 +77,20 @@ series-verify: | kernel-tree ## does the series apply to the base and equal the 
 series-check: | kernel-tree ## checkpatch, build and sparse, patch by patch
 	$(Q)scripts/series-check.sh
 
+##@ Measurements
+.PHONY: bench bench-quick
+bench: | setup ## instructions per operation, memory, whole jobs: about 20 minutes
+	$(Q)scripts/setup-packages.sh bench
+	$(Q)$(MAKE) --no-print-directory kernel tools
+	$(Q)$(MAKE) --no-print-directory bpf user tests
+	$(Q)scripts/bench.sh
+
+bench-quick: | setup ## the same with one round and less of it, for development
+	$(Q)scripts/setup-packages.sh bench
+	$(Q)$(MAKE) --no-print-directory kernel tools
+	$(Q)$(MAKE) --no-print-directory bpf user tests
+	$(Q)scripts/bench.sh quick systems hook memory
+
 ##@ Steps
 .PHONY: setup kernel-tree series-export kernel kernel-debug tools vmlinux.h bpf user tests
 setup: ## install Debian packages (SKIP_PACKAGES=1: do not)

@@ -3,6 +3,10 @@
 #
 # Install the Debian packages that building and testing need. Does nothing, and needs
 # neither root nor network, when all are there. SKIP_PACKAGES=1 leaves that to the user.
+#
+#     scripts/setup-packages.sh [bench]
+#
+# "bench" is for the charts of `make bench` too.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -14,6 +18,8 @@ PACKAGES="
 	qemu-system-x86 e2fsprogs xfsprogs btrfs-progs attr acl util-linux procps iproute2 man-db
 	python3-ply python3-git ca-certificates debian-archive-keyring
 "
+
+[ "${1:-}" != bench ] || PACKAGES+=" gnuplot-nox"
 
 missing() {
 	local p

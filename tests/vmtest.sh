@@ -23,11 +23,12 @@
 #   VM_DISKS    sizes of empty scratch disks, as /dev/vda ...  (default "2G 1G")
 #   VM_SCAN     0: do not judge the kernel's log (for tests of this script only)
 #   VM_ACCEL    kvm or tcg instead of finding out
+#   VM_QEMU     more arguments for QEMU
 
 . "$(dirname "$0")/../scripts/lib.sh"
 
 usage() {
-	sed -n '5,30s/^# \{0,1\}//p' "$0"
+	sed -n '5,31s/^# \{0,1\}//p' "$0"
 	exit "$1"
 }
 
@@ -113,7 +114,7 @@ qemu_run() {
 	# With ACPI the interpreter under KASAN takes longer than all the rest of the boot.
 	kernel_is_debug && append+=" acpi=off"
 	append+=" ${VM_APPEND:-}"
-	# shellcheck disable=SC2046
+	# shellcheck disable=SC2046,SC2086
 	timeout -k 10 "$timeout" qemu-system-x86_64 $(accel_args "$accel") -m "$mem" \
 		-nodefaults -display none -no-reboot -kernel "$kernel" -append "$append" \
 		-serial "file:$dir/console" \
@@ -124,7 +125,7 @@ qemu_run() {
 		-device virtio-rng-pci \
 		-device virtio-serial-pci -chardev "file,id=out,path=$dir/output" \
 		-device virtserialport,chardev=out,name=output \
-		"${disk_args[@]}" </dev/null >"$dir/qemu.log" 2>&1 &
+		"${disk_args[@]}" ${VM_QEMU:-} </dev/null >"$dir/qemu.log" 2>&1 &
 	qemu=$!
 	follow_output
 	qemu_status=0

@@ -542,10 +542,8 @@ static uint64_t timed(const struct op *op)
 	return t + put_off();
 }
 
-static double measure(const struct op *op, const struct system *sys)
+static void set_up(const struct op *op, const struct system *sys)
 {
-	uint64_t t;
-
 	enter(sys, op->dir);
 	if (op->before)
 		op->before();
@@ -556,6 +554,13 @@ static double measure(const struct op *op, const struct system *sys)
 	} else if (!(op->flags & ONCE)) {
 		timed(op);
 	}
+}
+
+static double measure(const struct op *op, const struct system *sys)
+{
+	uint64_t t;
+
+	set_up(op, sys);
 	t = timed(op);
 	if (op->after)
 		op->after();
@@ -644,40 +649,45 @@ static int cmd_run(char **args)
 	return 0;
 }
 
-/* For a profiler that watches the instructions: one that does nothing. */
+/*
+ * For a profiler that watches the instructions (scripts/profile.c): two that do
+ * nothing are around what it is to look at.
+ */
 #define MARK(on)							\
 	__asm__ volatile(".byte 0x0f, 0x1f, 0x80; .long 0x46505330 + %c0" \
 			 : : "i"(on) : "memory")
 
-static int cmd_profile(char **args)
+static const struct op *op_single(void)
 {
-	struct system sys[MAX_SYSTEMS];
-	const struct op *op = NULL;
-	double t[MAX_ROUNDS];
-
-	open_systems(args, sys);
 	for (int i = 0; i < NOPS; i++)
 		if (op_wanted(&ops[i]))
-			op = &ops[i];
-	if (!op)
-		die("no such operation");
-	for (round_nr = 0; round_nr < rounds; round_nr++) {
-		enter(&sys[0], op->dir);
-		if (op->before)
-			op->before();
-		if (op->flags & COLD) {
-			drop();
-			ok(access("./.", F_OK), "access");
-		} else if (!(op->flags & ONCE)) {
-			timed(op);
-		}
-		MARK(1);
-		t[round_nr] = (double)timed(op) / files;
-		MARK(0);
-		if (op->after)
-			op->after();
-	}
-	printf("%s\t%s\t%.1f\n", op->name, sys[0].name, median(t, rounds));
+			return &ops[i];
+	errno = EINVAL;
+	die("operation");
+	return NULL;
+}
+
+static void profile_op(const struct op *op, const struct system *sys)
+{
+	int n = op->flags & WHOLE ? 1 : files;
+
+	set_up(op, sys);
+	MARK(1);
+	for (int i = 0; i < n; i++)
+		op->run(i);
+	MARK(0);
+	if (op->after)
+		op->after();
+}
+
+static int cmd_profile(char **args)
+{
+	const struct op *op = op_single();
+	struct system sys[MAX_SYSTEMS];
+
+	open_systems(args, sys);
+	for (round_nr = 0; round_nr < rounds; round_nr++)
+		profile_op(op, &sys[0]);
 	return 0;
 }
 

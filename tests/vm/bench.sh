@@ -11,6 +11,7 @@
 # bits       each operation of the mask by itself         (VM_ICOUNT=1)
 # memory     what 100,000 files take                      (slab_nomerge)
 # jobs       whole jobs by the clock, two CPUs
+# profile    one operation on one system, for scripts/profile.sh
 #
 # All prints tables of tab separated lines whose first field is the part; everything
 # else is a message. What is measured lies on one ext4, in a directory for each system.
@@ -22,7 +23,7 @@ bench=$bin/bench
 policy=$FUSEPASS_TOP/build/tests/bpf/bench.bpf.o
 work=/mnt/bench
 disk=$work/disk
-rounds=5
+rounds=3
 quick=
 
 die() {
@@ -177,6 +178,13 @@ part_bits() {
 		run_mask "all $name" "$all" "$ops"
 	done <<<"$bit_table"
 	umount "$work/fuse"
+}
+
+# BENCH_OP on BENCH_SYSTEM
+part_profile() {
+	start "$BENCH_SYSTEM"
+	"$bench" -p -r 4 -o "$BENCH_OP" run "x=$(where "$BENCH_SYSTEM")" || die "profile failed"
+	umount "$work/$BENCH_SYSTEM"
 }
 
 # Memory -------------------------------------------------------------------------

@@ -1,0 +1,212 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Make tables, JSON and the data of charts from what tests/vm/bench.sh printed.
+
+    bench-report.py DIRECTORY
+
+DIRECTORY has PART.tsv for each part that was measured, and unpoliced-base.tsv from the
+kernel without the series; tables go to standard output, bench.json and *.dat to
+DIRECTORY. Figures are medians.
+"""
+import json
+import os
+import statistics
+import sys
+
+SYSTEMS = {
+    "native": "native",
+    "native-again": "again",
+    "bind": "bind mount",
+    "overlayfs": "overlayfs",
+    "fuse": "FUSE, coherent",
+    "fuse-plain": "FUSE, coherent, as Linux 7.3",
+    "fuse-cached": "FUSE, cached for a day",
+    "fuse-passthrough": "FUSE, read/write passed",
+    "fuse-second": "FUSE, cached for 1 s",
+    "fusepass": "fusepass",
+    "policy-server": "always the server",
+    "policy-pass": "always pass",
+    "policy-mirror": "mirror",
+    "policy-suffix": "suffix",
+}
+ABOVE = 1.02        # of overlayfs: more than layout effects
+UNPOLICED = 1.01    # of the unpatched kernel
+
+
+def read(path):
+    """Rows as lists of fields; none if the part was not measured."""
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as f:
+        return [line.rstrip("\n").split("\t")[1:] for line in f]
+
+
+class Figures:
+    """min, median and max by operation and system, in the order measured."""
+
+    def __init__(self, path):
+        self.ops, self.systems, self.rows = [], [], {}
+        for op, system, *values in read(path):
+            if op not in self.ops:
+                self.ops.append(op)
+            if system not in self.systems:
+                self.systems.append(system)
+            self.rows[op, system] = [float(v) for v in values]
+
+    def get(self, op, system):
+        return self.rows[op, system][1]
+
+    def ratio(self, op, system, to="native"):
+        return self.get(op, system) / self.get(op, to)
+
+    def spread(self, op):
+        """The largest distance between rounds of any system, in per cent."""
+        return max(100 * (r[2] - r[0]) / r[1]
+                   for (o, _), r in self.rows.items() if o == op)
+
+
+def table(title, head, rows):
+    print("\n## %s\n" % title)
+    rows = [[str(c) for c in row] for row in rows]
+    width = [max(len(r[i]) for r in [head] + rows) for i in range(len(head))]
+    for n, row in enumerate([head] + rows):
+        print("| " + " | ".join(c.ljust(w) if not i else c.rjust(w)
+                                for i, (c, w) in enumerate(zip(row, width))) + " |")
+        if not n:
+            print("|" + "|".join("-" * (w + 1) + ("-" if not i else ":")
+                                 for i, w in enumerate(width)) + "|")
+
+
+def number(x):
+    return "%.1f" % x if x >= 10 else "%.2f" % x
+
+
+def report_systems(fig):
+    shown = [s for s in fig.systems if s not in ("native", "native-again")]
+    head = ["operation", "native"] + [SYSTEMS[s] for s in shown]
+    rows, above = [], []
+    for op in fig.ops:
+        ours = fig.ratio(op, "fusepass", "overlayfs")
+        if ours > ABOVE:
+            above.append(op)
+        rows.append([op, "%.0f" % fig.get(op, "native")] +
+                    [number(fig.ratio(op, s)) for s in shown] +
+                    ["%.3f%s" % (ours, " *" if ours > ABOVE else ""),
+                     "%.1f %%" % fig.spread(op)])
+    table("Instructions per operation, native = 1",
+          head + ["fusepass / overlayfs", "spread"], rows)
+    again = [abs(fig.ratio(op, "native-again") - 1) for op in fig.ops]
+    print("\nThe same directory's twin differs from native by %.1f %% at most, %.2f %% in "
+          "the median." % (100 * max(again), 100 * statistics.median(again)))
+    print("* %d of %d rows are above overlayfs by more than 2 %%%s" %
+          (len(above), len(fig.ops), ": " + "; ".join(above) if above else ""))
+
+
+def report_hook(fig):
+    systems = [s for s in fig.systems if s != "native"]
+    table("Lookups under different policies, native = 1",
+          ["operation", "native"] + [SYSTEMS[s] for s in systems],
+          [[op, "%.0f" % fig.get(op, "native")] +
+           [number(fig.ratio(op, s)) for s in systems] for op in fig.ops])
+
+
+def report_bits(fig):
+    kinds = ["none", "lookup", "only", "without", "all"]
+    rows = []
+    for op in fig.ops:
+        names = dict.fromkeys(s.split(" ", 1)[1] for o, s in fig.rows if o == op)
+        for name in names:
+            rows.append([name, op] +
+                        ["%.0f" % fig.get(op, "%s %s" % (k, name))
+                         if (op, "%s %s" % (k, name)) in fig.rows else "" for k in kinds])
+    table("Each operation of the mask by itself, instructions per operation",
+          ["bit", "operation", "no policy", "LOOKUP alone", "LOOKUP and this",
+           "all but this", "all"], rows)
+
+
+def report_unpoliced(new, old):
+    systems = [s for s in new.systems if s != "native"]
+    rows, above = [], []
+    for op in new.ops:
+        ratios = [new.get(op, s) / old.get(op, s) for s in ["native"] + systems]
+        above += ["%s (%s)" % (op, SYSTEMS[s]) for s, r in zip(systems, ratios[1:])
+                  if r > UNPOLICED]
+        rows.append([op] + ["%.3f%s" % (r, " *" if i and r > UNPOLICED else "")
+                            for i, r in enumerate(ratios)])
+    table("Without a policy, patched kernel / unpatched kernel",
+          ["operation", "native"] + [SYSTEMS[s] for s in systems], rows)
+    print("\n* %d of %d figures are more than 1 %% above the unpatched kernel%s" %
+          (len(above), len(rows) * len(systems), ": " + "; ".join(above) if above else ""))
+
+
+def report_memory(rows):
+    systems = list(dict.fromkeys(r[0] for r in rows))
+    things = list(dict.fromkeys(r[1] for r in rows))
+    value = {(s, t): float(v) for s, t, v in rows}
+    most = {t: max(abs(value.get((s, t), 0)) for s in systems) for t in things}
+    per_file = sorted((t for t in things if not t.startswith("server")),
+                      key=lambda t: -most[t])
+    table("Memory, bytes per file looked up", ["cache"] + [SYSTEMS[s] for s in systems],
+          [[t] + ["%.0f" % value.get((s, t), 0) for s in systems] for t in per_file])
+    table("Memory of the server", ["", *(SYSTEMS[s] for s in systems)],
+          [[t] + ["%.0f" % value[s, t] if (s, t) in value else "" for s in systems]
+           for t in things if t.startswith("server")])
+
+
+def report_jobs(rows, directory):
+    jobs = list(dict.fromkeys(r[0] for r in rows))
+    systems = list(dict.fromkeys(r[1] for r in rows))
+    best = {(j, s): min(float(v) for a, b, v in rows if (a, b) == (j, s))
+            for j in jobs for s in systems}
+    table("Whole jobs by the clock, two CPUs: native in ms, others with native = 1",
+          ["job"] + [SYSTEMS[s] for s in systems],
+          [[j, "%.0f" % best[j, systems[0]]] +
+           [number(best[j, s] / best[j, systems[0]]) for s in systems[1:]] for j in jobs])
+    with open(os.path.join(directory, "jobs.dat"), "w", encoding="utf-8") as f:
+        f.write("\t".join(["job"] + [SYSTEMS[s] for s in systems]) + "\n")
+        for j in jobs:
+            f.write("\t".join([j] + ["%.3f" % (best[j, s] / best[j, systems[0]])
+                                     for s in systems]) + "\n")
+
+
+def write_json(fig, directory):
+    data = [{"op": op, "system": s, "instructions_per_op": round(fig.get(op, s), 1)}
+            for op in fig.ops for s in fig.systems if (op, s) in fig.rows]
+    with open(os.path.join(directory, "bench.json"), "w", encoding="utf-8") as f:
+        json.dump(data, f, indent=1)
+        f.write("\n")
+
+
+def write_chart_data(fig, directory):
+    systems = ["overlayfs", "fusepass", "fuse-passthrough", "fuse-cached", "fuse"]
+    with open(os.path.join(directory, "systems.dat"), "w", encoding="utf-8") as f:
+        f.write("\t".join(["operation"] + [SYSTEMS[s] for s in systems]) + "\n")
+        for op in fig.ops:
+            f.write("\t".join([op] + ["%.4f" % fig.ratio(op, s) for s in systems]) + "\n")
+
+
+def main():
+    directory = sys.argv[1]
+
+    def path(part):
+        return os.path.join(directory, part + ".tsv")
+
+    fig = Figures(path("systems"))
+    if fig.ops:
+        report_systems(fig)
+        write_json(fig, directory)
+        write_chart_data(fig, directory)
+    for part, report in (("hook", report_hook), ("bits", report_bits)):
+        fig = Figures(path(part))
+        if fig.ops:
+            report(fig)
+    new, old = Figures(path("unpoliced")), Figures(path("unpoliced-base"))
+    if new.ops and old.ops:
+        report_unpoliced(new, old)
+    if read(path("memory")):
+        report_memory(read(path("memory")))
+    if read(path("jobs")):
+        report_jobs(read(path("jobs")), directory)
+
+
+main()
