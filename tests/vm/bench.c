@@ -554,6 +554,8 @@ static void set_up(const struct op *op, const struct system *sys)
 	} else if (!(op->flags & ONCE)) {
 		timed(op);
 	}
+	/* The next tick of the clock: whatever sets a time sets another one. */
+	usleep(10000);
 }
 
 static double measure(const struct op *op, const struct system *sys)

@@ -227,12 +227,12 @@ memory_of() {	# SYSTEM FILES
 	[ "$("$bench" walk "$work/$1")" = "$2" ] || die "memory: $1 does not show $2 files"
 	slabs >/tmp/after
 	server_memory "$1" after "$pid"
-	awk -v system="$1" -v n="$2" '
+	awk -v name="$1" -v n="$2" '
 		NR == FNR { old[$1] = $2; next }
 		{
 			d = ($2 - old[$1]) / n
 			if (d > 3 || d < -3)
-				printf "memory\t%s\t%s\t%.1f\n", system, $1, d
+				printf "memory\t%s\t%s\t%.1f\n", name, $1, d
 		}' /tmp/before /tmp/after
 }
 
