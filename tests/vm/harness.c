@@ -7,12 +7,14 @@
 #include <fnmatch.h>
 #include <grp.h>
 #include <limits.h>
+#include <linux/fs.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -222,6 +224,71 @@ bool dir_has(const char *dir, const char *name)
 		found |= !strcmp(e->d_name, name);
 	closedir(d);
 	return found;
+}
+
+void set_file_flags(const char *path, int flags, bool on)
+{
+	int fd = OK(open(path, O_RDONLY | O_NONBLOCK)), have;
+
+	OK(ioctl(fd, FS_IOC_GETFLAGS, &have));
+	have = on ? have | flags : have & ~flags;
+	OK(ioctl(fd, FS_IOC_SETFLAGS, &have));
+	close(fd);
+}
+
+static void write_id_map(pid_t pid, const char *file, unsigned int base)
+{
+	char path[64], map[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
+	snprintf(map, sizeof(map), "0 %u 65536", base);
+	set_sysctl(path, map);
+}
+
+static int userns_wait(void *arg)
+{
+	int *ready = arg;
+
+	OK(unshare(CLONE_NEWUSER));
+	EQ(write(ready[1], "x", 1), 1);
+	pause();
+	return 0;
+}
+
+/* An fd of a user namespace; whoever made it is gone again. */
+static int userns_make(unsigned int base)
+{
+	char path[64], c;
+	int ready[2], fd;
+	pid_t pid;
+
+	OK(pipe(ready));
+	pid = spawn(userns_wait, ready);
+	EQ(read(ready[0], &c, 1), 1);
+	write_id_map(pid, "uid_map", base);
+	write_id_map(pid, "gid_map", base);
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
+	fd = OK(open(path, O_RDONLY | O_CLOEXEC));
+	OK(kill(pid, SIGKILL));
+	reap(pid);
+	close(ready[0]);
+	close(ready[1]);
+	return fd;
+}
+
+int idmapped_clone(const char *dir, unsigned int base)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP };
+	int fd = OK(open_tree(AT_FDCWD, dir, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+
+	attr.userns_fd = userns_make(base);
+	if (mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr))) {
+		if (errno == EINVAL || errno == ENOSYS)
+			test_skip("no idmapped mounts of this file system");
+		FAIL("mount_setattr: %s", strerrorname_np(errno));
+	}
+	close(attr.userns_fd);
+	return fd;
 }
 
 /* Everything below runs the cases. */

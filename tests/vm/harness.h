@@ -134,6 +134,11 @@ void set_sysctl(const char *path, const char *text);
 /* Throws away all dentries and inodes that nobody uses. */
 void drop_caches(void);
 bool dir_has(const char *dir, const char *name);
+/* An fd of a mount of this directory in which uid and gid n are base + n; skips
+ * the case where the kernel or the file system has no idmapped mounts. */
+int idmapped_clone(const char *dir, unsigned int base);
+/* FS_APPEND_FL and the like on, or off again. */
+void set_file_flags(const char *path, int flags, bool on);
 int dir_count(const char *dir);
 
 #endif

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <linux/fs.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -110,6 +111,26 @@ static void expect_text(const char *text, const char *part)
 {
 	if (!strstr(text, part))
 		FAIL("\"%s\" is not in: %.600s", part, text);
+}
+
+/* Rules that pass: these operations, and names beneath that see this cookie. */
+
+static struct rule *rule_ops(struct pol *p, const char *name, uint64_t ops)
+{
+	struct rule *r = pol_rule(p, name, 1);
+
+	r->set = RULE_SET_OPS;
+	r->ops = ops;
+	return r;
+}
+
+static struct rule *rule_cookie(struct pol *p, const char *name, uint64_t cookie)
+{
+	struct rule *r = pol_rule(p, name, 1);
+
+	r->set = RULE_SET_COOKIE;
+	r->cookie = cookie;
+	return r;
 }
 
 /* Attach: errors. A failed attach leaves no trace, so each of these ends with
@@ -260,6 +281,15 @@ TEST(attach_with_a_backing_root_too_deep_is_eloop)
 		FAIL("overlay: %s", strerrorname_np(errno));
 	}
 	NERR(pol_attach_with(NULL, open_path("m"), open_path("o"), 0, 0), ELOOP);
+	expect_attach_works(rf);
+}
+
+TEST(attach_with_an_idmapped_backing_root_is_eopnotsupp)
+{
+	struct rf *rf = mount_tree();
+
+	NERR(pol_attach_with(NULL, open_path("m"), idmapped_clone("b", 100000),
+			     0, 0), EOPNOTSUPP);
 	expect_attach_works(rf);
 }
 
@@ -706,16 +736,179 @@ TEST(only_enoent_hides_from_a_listing)
 	EQ(dir_count("m"), dir_count("b"));
 }
 
+/* What is hidden is there: it can be neither made again nor written over, and no
+ * call tells more of it than the listing does. */
+
+static struct rf *mount_hiding(struct pol **p)
+{
+	struct rf *rf = mount_tree();
+
+	*p = pol_attach(rf, POL_F_HIDES);
+	pol_rule(*p, "f", -ENOENT);
+	return rf;
+}
+
+TEST(hidden_name_cannot_be_created)
+{
+	struct pol *p;
+	struct rf *rf = mount_hiding(&p);
+
+	rf_reset(rf);
+	ERR(open("m/f", O_CREAT | O_WRONLY, 0600), EACCES);
+	ERR(open("m/f", O_CREAT | O_EXCL | O_WRONLY, 0600), EACCES);
+	ERR(open("m/f", O_CREAT | O_TRUNC | O_RDWR, 0600), EACCES);
+	ERR(mkdir("m/f", 0700), EACCES);
+	ERR(mknod("m/f", S_IFREG | 0600, 0), EACCES);
+	ERR(mknod("m/f", S_IFIFO | 0600, 0), EACCES);
+	ERR(symlink("g", "m/f"), EACCES);
+	ERR(link("m/g", "m/f"), EACCES);
+	EQ(rf_count_all(rf), 0);
+	CHECK(file_is("b/f", "file f\n"));
+	/* The converse: a name beside it can, and so can this one later. */
+	put_file("m/f2", "made", 0600);
+	pol_clear(p);
+	close(OK(open("m/f", O_CREAT | O_WRONLY, 0600)));
+}
+
+TEST(hidden_name_that_is_not_there_cannot_be_created_either)
+{
+	struct pol *p;
+
+	mount_hiding(&p);
+	pol_rule(p, "none", -ENOENT);
+	ERR(open("m/none", O_CREAT | O_WRONLY, 0600), EACCES);
+	ERR(mkdir("m/none", 0700), EACCES);
+	ERR(lookup("b/none"), ENOENT);
+}
+
+TEST(temporary_file_cannot_be_given_a_hidden_name)
+{
+	char path[64];
+	struct pol *p;
+	int fd;
+
+	mount_hiding(&p);
+	fd = OK(open("m", O_TMPFILE | O_RDWR, 0600));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	ERR(linkat(AT_FDCWD, path, AT_FDCWD, "m/f", AT_SYMLINK_FOLLOW), EACCES);
+	CHECK(file_is("b/f", "file f\n"));
+	OK(linkat(AT_FDCWD, path, AT_FDCWD, "m/f2", AT_SYMLINK_FOLLOW));
+}
+
+TEST(hidden_name_cannot_be_removed_or_renamed)
+{
+	struct pol *p;
+	struct rf *rf = mount_hiding(&p);
+
+	pol_rule(p, "d", -ENOENT);
+	rf_reset(rf);
+	ERR(unlink("m/f"), ENOENT);
+	ERR(rmdir("m/d"), ENOENT);
+	ERR(rename("m/f", "m/f2"), ENOENT);
+	ERR(renameat2(AT_FDCWD, "m/g", AT_FDCWD, "m/f", RENAME_EXCHANGE), ENOENT);
+	EQ(rf_count_all(rf), 0);
+	CHECK(file_is("b/f", "file f\n"));
+	OK(lookup("b/d/x/y"));
+}
+
+TEST(rename_onto_a_hidden_name_is_refused)
+{
+	struct pol *p;
+
+	mount_hiding(&p);
+	ERR(rename("m/g", "m/f"), EACCES);
+	CHECK(file_is("b/f", "file f\n"));
+	CHECK(file_is("m/g", "file g, longer\n"));
+	OK(rename("m/g", "m/g2"));
+}
+
+TEST(rename_without_replacing_onto_a_hidden_name_is_refused)
+{
+	struct pol *p;
+
+	mount_hiding(&p);
+	ERR(renameat2(AT_FDCWD, "m/g", AT_FDCWD, "m/f", RENAME_NOREPLACE),
+	    EACCES);
+	CHECK(file_is("b/f", "file f\n"));
+	OK(renameat2(AT_FDCWD, "m/g", AT_FDCWD, "m/g2", RENAME_NOREPLACE));
+}
+
+/* A directory that was opened under another policy: the rules of now have not
+ * seen it, and what they hide must not show. */
+
+static int count_entries(int dir)
+{
+	DIR *d = fdopendir(dup(dir));
+	int n = 0;
+
+	CHECK(d);
+	rewinddir(d);
+	errno = 0;
+	while (readdir(d))
+		n++;
+	if (errno)
+		n = -errno;
+	closedir(d);
+	return n;
+}
+
+TEST(listing_through_a_directory_opened_under_another_policy_is_estale)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, POL_F_HIDES);
+	int d = OK(open("m/d", O_RDONLY | O_DIRECTORY));
+
+	EQ(count_entries(d), 3);
+	EQ(bpf_link__update_map(p->link, p->map_s), 0);
+	EQ(count_entries(d), -ESTALE);
+	/* Walking to it judges it by the rules of now, for the old fd as well. */
+	pol_rule(p, "x", -ENOENT);
+	EQ(dir_count("m/d"), 2);
+	EQ(count_entries(d), 2);
+}
+
+TEST(listing_through_an_old_directory_works_if_no_policy_hides)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+	int d = OK(open("m/d", O_RDONLY | O_DIRECTORY));
+
+	EQ(count_entries(d), 3);
+	EQ(bpf_link__update_map(p->link, p->map_s), 0);
+	EQ(count_entries(d), 3);
+	pol_detach(p);
+	EQ(count_entries(d), 3);
+}
+
+/* The mount is used by the rules of p; then those of p->map_s hold. */
+TEST(hidden_name_is_not_found_through_a_directory_held_since_before)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, POL_F_HIDES);
+	int x = OK(open("m/d/x", O_RDONLY | O_DIRECTORY));
+	struct stat st;
+
+	OK(fstatat(x, "y", &st, 0));
+	pol_rule(p, "y", -ENOENT);
+	EQ(bpf_link__update_map(p->link, p->map_s), 0);
+	/* Either is sound: not there, or the directory is out of date. */
+	CHECK(fstatat(x, "y", &st, 0) < 0);
+	CHECK(errno == ENOENT || errno == ESTALE);
+	CHECK(openat(x, "y", O_RDONLY) < 0);
+	CHECK(errno == ENOENT || errno == ESTALE);
+	ERR(lookup("m/d/x/y"), ENOENT);
+	ERR(fstatat(x, "y", &st, 0), ENOENT);
+}
+
 /* What may be staged */
 
 TEST(set_ops_chooses_what_passes)
 {
 	struct rf *rf = mount_tree();
 	struct pol *p = pol_attach(rf, 0);
-	struct rule *r = pol_rule(p, "f", 1);
+	struct rule *r;
 
-	r->set = RULE_SET_OPS;
-	r->ops = RF_OPS & ~(RF_OP_GETATTR | RF_OP_STATX);
+	r = rule_ops(p, "f", RF_OPS & ~(RF_OP_GETATTR | RF_OP_STATX));
 	rf_reset(rf);
 	OK(lookup("m/f"));
 	CHECK(rf_count(rf, FUSE_GETATTR) >= 1);
@@ -729,10 +922,8 @@ TEST(set_ops_of_a_directory_is_the_default_beneath)
 {
 	struct rf *rf = mount_tree();
 	struct pol *p = pol_attach(rf, 0);
-	struct rule *r = pol_rule(p, "d", 1);
 
-	r->set = RULE_SET_OPS;
-	r->ops = RF_OPS & ~(RF_OP_GETATTR | RF_OP_STATX);
+	rule_ops(p, "d", RF_OPS & ~(RF_OP_GETATTR | RF_OP_STATX));
 	rf_reset(rf);
 	OK(lookup("m/d/x/y"));
 	CHECK(rf_count(rf, FUSE_GETATTR) >= 1);
@@ -745,9 +936,8 @@ TEST(set_ops_refuses_unknown_bits)
 {
 	struct rf *rf = mount_tree();
 	struct pol *p = pol_attach(rf, 0);
-	struct rule *r = pol_rule(p, "f", 1);
+	struct rule *r = rule_ops(p, "f", 0);
 
-	r->set = RULE_SET_OPS;
 	for (int bit = 0; bit < 64; bit++) {
 		bool known = RF_OPS & (1ULL << bit);
 
@@ -769,10 +959,8 @@ TEST(directory_ops_are_ignored_for_a_file)
 {
 	struct rf *rf = mount_tree();
 	struct pol *p = pol_attach(rf, 0);
-	struct rule *r = pol_rule(p, "", 1);
+	struct rule *r = rule_ops(p, "", RF_OPS);
 
-	r->set = RULE_SET_OPS;
-	r->ops = RF_OPS;
 	rf_reset(rf);
 	use_tree();
 	EQ(rf_count_all(rf), 0);
@@ -783,10 +971,8 @@ TEST(directory_without_lookup_leaves_its_names_to_the_server)
 {
 	struct rf *rf = mount_tree();
 	struct pol *p = pol_attach(rf, 0);
-	struct rule *r = pol_rule(p, "d", 1);
 
-	r->set = RULE_SET_OPS;
-	r->ops = RF_OPS & ~RF_OP_LOOKUP;
+	rule_ops(p, "d", RF_OPS & ~RF_OP_LOOKUP);
 	rf_reset(rf);
 	CHECK(file_is("m/d/x/y", "deep\n"));
 	CHECK(rf_count(rf, FUSE_LOOKUP) >= 2);
@@ -797,10 +983,8 @@ TEST(cookie_is_seen_one_level_down)
 {
 	struct rf *rf = mount_tree();
 	struct pol *p = pol_attach(rf, 0);
-	struct rule *r = pol_rule(p, "d", 1);
 
-	r->set = RULE_SET_COOKIE;
-	r->cookie = 0x1234567890abcdefULL;
+	rule_cookie(p, "d", 0x1234567890abcdefULL);
 	OK(lookup("m/d/x/y"));
 	EQ(pol_call(p, "d")->parent_cookie, 0);
 	EQ(pol_call(p, "x")->parent_cookie, 0x1234567890abcdefULL);
@@ -811,17 +995,12 @@ TEST(path_rule_costs_one_step_per_component)
 {
 	struct rf *rf = mount_tree();
 	struct pol *p = pol_attach(rf, 0);
-	struct rule *r;
 
 	/* y is refused in d/x alone; each directory hands the state down. */
 	OK(mkdir("b/x", 0755));
 	put_file("b/x/y", "another\n", 0644);
-	r = pol_rule(p, "d", 1);
-	r->set = RULE_SET_COOKIE;
-	r->cookie = 100;
-	r = pol_rule(p, "x", 1);
-	r->set = RULE_ADD_COOKIE;
-	r->cookie = 7;
+	rule_cookie(p, "d", 100);
+	rule_cookie(p, "x", 7)->set = RULE_ADD_COOKIE;
 	pol_rule(p, "y", -EACCES)->parent_cookie = 107;
 	ERR(lookup("m/d/x/y"), EACCES);
 	OK(lookup("m/x/y"));
@@ -832,13 +1011,9 @@ TEST(cookie_of_the_root_is_seen_by_names_in_it)
 {
 	struct rf *rf = mount_tree();
 	struct pol *p = pol_open(NULL, open_path("m"), rf->root, 0, 0);
-	struct rule *r;
 
 	pol_load(p);
-	r = pol_rule(p, "", 1);
-	r->flags = POL_ROOT;
-	r->set = RULE_SET_COOKIE;
-	r->cookie = 42;
+	rule_cookie(p, "", 42)->flags = POL_ROOT;
 	EQ(pol_try_attach(p), 0);
 	OK(lookup("m/f"));
 	EQ(pol_call(p, "f")->parent_cookie, 42);
@@ -1124,9 +1299,8 @@ TEST(entries_of_readdirplus_are_judged)
 	rf = mount_conf(&conf);
 	p = pol_attach(rf, 0);
 	/* The listing is the server's, the names in it are not. */
-	pol_rule(p, "d", 1)->set = RULE_SET_OPS;
-	p->shared->rules[0].ops = RF_OPS & ~(RF_OP_READDIR | RF_OP_OPENDIR |
-					     RF_OP_READDIRPLUS);
+	rule_ops(p, "d", RF_OPS & ~(RF_OP_READDIR | RF_OP_OPENDIR |
+				    RF_OP_READDIRPLUS));
 	put_file("b/d/secret", "secret", 0644);
 	put_file("b/d/plain", "plain", 0644);
 	pol_rule(p, "secret", -EACCES);
@@ -1209,6 +1383,153 @@ TEST(rename_of_a_directory_on_the_mount_takes_its_names_along)
 	OK(fstatat(x, "y", &st, 0));
 	expect_same_stat("m/e/x", "b/e/x");
 	EQ(rf_count_all(rf), 0);
+}
+
+/* What a name is judged as, holds for that name: a rename judges again. */
+
+/* Requests that reading all of it makes. */
+static unsigned long requests_to_read(struct rf *rf, const char *path,
+				      const char *text)
+{
+	rf_reset(rf);
+	CHECK(file_is(path, text));
+	return rf_count(rf, FUSE_OPEN) + rf_count(rf, FUSE_READ);
+}
+
+TEST(file_renamed_to_a_name_of_the_server_is_the_servers)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+
+	pol_rule(p, "server", 0);
+	EQ(requests_to_read(rf, "m/f", "file f\n"), 0);
+	OK(rename("m/f", "m/server"));
+	CHECK(requests_to_read(rf, "m/server", "file f\n") >= 2);
+	CHECK(pol_calls(p, "server", 0) > 0);
+}
+
+TEST(file_renamed_from_a_name_of_the_server_passes)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+
+	pol_rule(p, "g", 0);
+	CHECK(requests_to_read(rf, "m/g", "file g, longer\n") >= 2);
+	OK(rename("m/g", "m/plain"));
+	/* The server's handle of the cached open may take a moment to go. */
+	EVENTUALLY(rf_count(rf, FUSE_RELEASE) >= 1);
+	EQ(requests_to_read(rf, "m/plain", "file g, longer\n"), 0);
+	expect_same_stat("m/plain", "b/plain");
+}
+
+TEST(file_moved_to_another_directory_is_judged_there)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+
+	rule_cookie(p, "d", 5);
+	pol_rule(p, "f", 0)->parent_cookie = 5;
+	EQ(requests_to_read(rf, "m/f", "file f\n"), 0);
+	OK(rename("m/f", "m/d/f"));
+	CHECK(requests_to_read(rf, "m/d/f", "file f\n") >= 2);
+}
+
+TEST(file_renamed_from_a_name_of_the_server_to_a_denied_one_is_denied)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+	struct rule *r;
+
+	pol_rule(p, "g", 0);
+	/* Only of what exists: the name to rename to has to be looked up. */
+	r = pol_rule(p, "denied", 1);
+	OK(lookup("m/g"));
+	OK(rename("m/g", "m/denied"));
+	r->verdict = -EACCES;
+	ERR(lookup("m/denied"), EACCES);
+	ERR(open("m/denied", O_RDONLY), EACCES);
+}
+
+TEST(file_renamed_from_a_passed_name_to_a_denied_one_is_denied)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+	struct rule *r = pol_rule(p, "denied", 1);
+
+	OK(lookup("m/g"));
+	OK(rename("m/g", "m/denied"));
+	r->verdict = -EACCES;
+	ERR(lookup("m/denied"), EACCES);
+	ERR(open("m/denied", O_RDONLY), EACCES);
+}
+
+TEST(names_exchanged_are_both_judged_again)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+
+	pol_rule(p, "g", 0);
+	EQ(requests_to_read(rf, "m/f", "file f\n"), 0);
+	CHECK(requests_to_read(rf, "m/g", "file g, longer\n") >= 2);
+	EVENTUALLY(rf_count(rf, FUSE_RELEASE) >= 1);
+	OK(renameat2(AT_FDCWD, "m/f", AT_FDCWD, "m/g", RENAME_EXCHANGE));
+	CHECK(requests_to_read(rf, "m/g", "file f\n") >= 2);
+	EQ(requests_to_read(rf, "m/f", "file g, longer\n"), 0);
+}
+
+/* Every directory hands its cookie on; beneath "closed", y is denied. */
+static struct pol *attach_closed(struct rf *rf)
+{
+	struct pol *p = pol_attach(rf, 0);
+
+	rule_cookie(p, "closed", 9);
+	pol_rule(p, "y", -EACCES)->parent_cookie = 9;
+	rule_cookie(p, "", 0)->set = RULE_ADD_COOKIE;
+	return p;
+}
+
+TEST(names_beneath_a_renamed_directory_are_judged_again)
+{
+	struct rf *rf = mount_tree();
+
+	attach_closed(rf);
+	CHECK(file_is("m/d/x/y", "deep\n"));
+	OK(rename("m/d", "m/closed"));
+	ERR(lookup("m/closed/x/y"), EACCES);
+	ERR(open("m/closed/x/y", O_RDONLY), EACCES);
+	OK(lookup("m/closed/x"));
+	OK(rename("m/closed", "m/d"));
+	CHECK(file_is("m/d/x/y", "deep\n"));
+}
+
+TEST(names_beneath_a_renamed_directory_are_judged_again_through_an_fd)
+{
+	struct rf *rf = mount_tree();
+	struct stat st;
+	int x;
+
+	attach_closed(rf);
+	x = OK(open("m/d/x", O_RDONLY | O_DIRECTORY));
+	OK(fstatat(x, "y", &st, 0));
+	OK(rename("m/d", "m/closed"));
+	CHECK(openat(x, "y", O_RDONLY) < 0);
+	CHECK(errno == EACCES || errno == ESTALE);
+}
+
+TEST(rename_of_another_directory_does_not_open_a_denied_name)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+	int x;
+
+	pol_rule(p, "y", -EACCES);
+	x = OK(open("m/d/x", O_RDONLY | O_DIRECTORY));
+	ERR(openat(x, "y", O_RDONLY), EACCES);
+	OK(mkdir("m/mine", 0755));
+	OK(rename("m/mine", "m/other"));
+	CHECK(openat(x, "y", O_RDONLY) < 0);
+	CHECK(errno == EACCES || errno == ESTALE);
+	ERR(open("m/d/x/y", O_RDONLY), EACCES);
 }
 
 TEST(rename_and_unlink_on_the_mount_are_right_afterwards)
@@ -1336,14 +1657,11 @@ TEST(second_name_judged_otherwise_is_a_conflict_not_an_error)
 {
 	struct rf *rf = mount_tree();
 	struct pol *p;
-	struct rule *r;
 	int fd;
 
 	OK(link("b/f", "b/h"));
 	p = pol_attach(rf, 0);
-	r = pol_rule(p, "h", 1);
-	r->set = RULE_SET_OPS;
-	r->ops = RF_OP_GETATTR;
+	rule_ops(p, "h", RF_OP_GETATTR);
 	fd = open_path("m/f");
 	CHECK(file_is("m/h", "file f\n"));
 	CHECK(rf_policy_number(rf, "fallback conflict") >= 1);
@@ -1385,6 +1703,81 @@ TEST(mount_point_in_the_backing_tree_is_the_servers)
 	ERR(lookup("m/d/x/y"), ENOENT);
 	CHECK(rf_count(rf, FUSE_LOOKUP) >= 2);
 	CHECK(rf_policy_number(rf, "fallback mount") > before);
+}
+
+/* An overlay shows files of two file systems: those of the other one have numbers
+ * that could be taken, or so large that the top bit is set. */
+
+static void mount_overlay_of_two(const char *xino)
+{
+	char options[128];
+
+	OK(mkdir("t", 0755));
+	OK(mount("t", "t", "tmpfs", 0, NULL));
+	put_file("t/other", "of another fs\n", 0644);
+	OK(mkdir("u", 0755));
+	OK(mkdir("w", 0755));
+	OK(mkdir("o", 0755));
+	OK(mkdir("u/dir", 0755));
+	snprintf(options, sizeof(options),
+		 "lowerdir=t,upperdir=u,workdir=w,xino=%s", xino);
+	if (mount("overlay", "o", "overlay", 0, options)) {
+		if (errno == ENODEV)
+			test_skip("no overlayfs in this kernel");
+		FAIL("overlay: %s", strerrorname_np(errno));
+	}
+}
+
+static void expect_number_fallback(const char *xino)
+{
+	struct rf_conf conf = RF_DEFAULT;
+	struct rf *rf;
+	long before;
+
+	mount_overlay_of_two(xino);
+	conf.backing = "o";
+	conf.max_stack_depth = 2;
+	rf = rf_mount(NULL, &conf);
+	pol_attach(rf, 0);
+	rf_reset(rf);
+	before = rf_policy_number(rf, "fallback number");
+	CHECK(before >= 0);
+	/* A directory of the overlay has a number of the overlay. */
+	expect_same_stat("m/dir", "o/dir");
+	EQ(rf_count_all(rf), 0);
+	EQ(rf_policy_number(rf, "fallback number"), before);
+	CHECK(file_is("m/other", "of another fs\n"));
+	CHECK(rf_count(rf, FUSE_LOOKUP) >= 1);
+	CHECK(rf_count(rf, FUSE_READ) >= 1);
+	CHECK(rf_policy_number(rf, "fallback number") > before);
+	CHECK(dir_has("m", "other"));
+}
+
+TEST(number_of_another_device_goes_to_the_server)
+{
+	expect_number_fallback("off");
+}
+
+TEST(number_with_the_top_bit_goes_to_the_server)
+{
+	expect_number_fallback("on");
+	CHECK(ino_of("o/other") >> 63);
+}
+
+TEST(object_of_another_device_that_a_policy_chose_falls_back)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+
+	OK(mkdir("t", 0755));
+	OK(mount("t", "t", "tmpfs", 0, NULL));
+	put_file("t/f", "of another fs\n", 0644);
+	rule_backing(p, "f", rf_register(rf, "t", RF_OPS), "f");
+	expect_backing_fallback(rf);
+	pol_clear(p);
+	drop_caches();
+	rule_backing(p, "f", rf_register(rf, "t/f", RF_OP_GETATTR), "");
+	expect_backing_fallback(rf);
 }
 
 TEST(file_open_in_cached_mode_stays_with_the_server_until_closed)
@@ -1477,6 +1870,22 @@ TEST(other_users_may_do_what_is_theirs)
 	OK(chown("b/own", 1000, 1000));
 	pol_attach(rf, 0);
 	EQ(as_uid(1000, use_own, NULL), 0);
+}
+
+/* What the kernel brought over from the backing inode is not left behind. */
+TEST(flags_of_the_backing_file_are_gone_with_the_policy)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p;
+
+	set_file_flags("b/f", FS_IMMUTABLE_FL, true);
+	p = pol_attach(rf, 0);
+	ERR(chmod("m/f", 0600), EPERM);
+	ERR(open("m/f", O_WRONLY), EPERM);
+	pol_detach(p);
+	set_file_flags("b/f", FS_IMMUTABLE_FL, false);
+	OK(chmod("m/f", 0600));
+	put_file("m/f", "new", 0600);
 }
 
 /* Life of the link */
@@ -1610,6 +2019,17 @@ enum { WALK_FILES = 24, WALK_DIRS = 4 };
 
 static volatile int *walk_on, *walk_rounds;
 
+static void walk_share(void)
+{
+	int *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(shared != MAP_FAILED);
+	walk_on = shared;
+	walk_rounds = shared + 1;
+	*walk_on = 1;
+}
+
 static int walk(void *arg)
 {
 	char path[64], want[64];
@@ -1656,24 +2076,17 @@ static void replace_under_walkers(int times)
 	struct pol *p;
 	struct rf *rf;
 	pid_t pids[4];
-	int *shared;
 
 	rf_make_tree();
 	make_walk_tree();
 	conf.process = true;
 	rf = rf_mount(NULL, &conf);
 	p = pol_attach(rf, 0);
-	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	CHECK(shared != MAP_FAILED);
-	walk_on = shared;
-	walk_rounds = shared + 1;
-	*walk_on = 1;
+	walk_share();
 	/* Some files the server's at every other turn. */
 	pol_rule(p, "file3", 1);
 	pol_rule(p, "w2", 1);
-	pol_rule(p, "file8", 1)->set = RULE_SET_OPS;
-	p->shared->rules[2].ops = RF_OPS;
+	rule_ops(p, "file8", RF_OPS);
 	for (size_t i = 0; i < ARRAY_SIZE(pids); i++)
 		pids[i] = spawn(walk, NULL);
 	for (int i = 0; i < times; i++) {
@@ -1728,17 +2141,13 @@ TEST(reads_of_passed_files_go_on_when_the_server_is_killed)
 	struct pol *p;
 	struct rf *rf;
 	pid_t pid;
-	int *shared, seen;
+	int seen;
 
 	conf.process = true;
 	rf = mount_conf(&conf);
 	p = pol_attach(rf, 0);
 	pol_rule(p, "g", 0);
-	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	walk_on = shared;
-	walk_rounds = shared + 1;
-	*walk_on = 1;
+	walk_share();
 	pid = spawn(read_on, rf);
 	EVENTUALLY(*walk_rounds > 5);
 	close(rf->dev);

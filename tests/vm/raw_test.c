@@ -10,6 +10,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -367,6 +368,19 @@ TEST(overlayfs_on_overlayfs_is_too_deep_for_stack_depth_2)
 	expect_depth(2, "o1", "o2");
 }
 
+TEST(backing_open_of_an_idmapped_mount_is_eopnotsupp)
+{
+	struct rf *rf = mount_plain();
+	int dir = idmapped_clone("b", 100000);
+	int file = OK(openat(dir, "f", O_RDONLY));
+
+	ERR(rf_backing_open(rf, dir, 0, RF_OPS), EOPNOTSUPP);
+	ERR(rf_backing_open(rf, file, 0, INODE_OP), EOPNOTSUPP);
+	/* Who reads and writes was checked when the file was opened. */
+	CHECK(rf_backing_open(rf, file, 0, RF_OP_READ | RF_OP_WRITE) > 0);
+	CHECK(rf_register(rf, "b/f", INODE_OP) > 0);
+}
+
 TEST(backing_open_out_of_memory_is_enomem)
 {
 	test_skip("needs fault injection, which the test kernels lack");
@@ -658,6 +672,75 @@ static void open_hook(struct rf *rf, uint64_t nodeid, struct fuse_open_out *o,
 		o->open_flags |= RF_FOPEN_PASSTHROUGH;
 		*backing_id = open_id;
 	}
+}
+
+static uint32_t more_flags;
+
+static void open_with_flags(struct rf *rf, uint64_t nodeid,
+			    struct fuse_open_out *o, int32_t *backing_id)
+{
+	open_hook(rf, nodeid, o, backing_id);
+	o->open_flags |= more_flags;
+}
+
+static struct rf *mount_with_open_flags(uint64_t mask, uint32_t flags)
+{
+	struct rf_conf conf = RF_DEFAULT;
+	struct rf *rf;
+
+	rf_make_tree();
+	conf.entry = entry_hook;
+	conf.open = open_with_flags;
+	more_flags = flags;
+	rf = rf_mount(NULL, &conf);
+	only_name = "f";
+	open_id = rf_register(rf, "b/f", mask);
+	give_id = mask & ~(RF_OP_READ | RF_OP_WRITE) ? open_id : 0;
+	return rf;
+}
+
+static void expect_direct_io(uint64_t mask, uint32_t flags, bool asked)
+{
+	struct rf *rf = mount_with_open_flags(mask, flags);
+	int fd = OK(open("m/f", O_RDWR)), p[2];
+	char buf[16], *map;
+	off_t off = 0;
+
+	EQ(rf_count(rf, FUSE_OPEN), 1);
+	EQ(pread(fd, buf, sizeof(buf), 0), 7);
+	EQ(rf_count(rf, FUSE_READ) > 0, asked);
+	EQ(pwrite(fd, "F", 1, 0), 1);
+	EQ(rf_count(rf, FUSE_WRITE) > 0, asked);
+	CHECK(file_is("b/f", "File f\n"));
+	OK(pipe(p));
+	rf_reset(rf);
+	EQ(splice(fd, &off, p[1], NULL, 4, 0), 4);
+	EQ(rf_count(rf, FUSE_READ) > 0, asked);
+	/* A mapping is of the backing file in both cases. */
+	rf_reset(rf);
+	map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(map != MAP_FAILED);
+	CHECK(!memcmp(map, "File f\n", 7));
+	map[0] = 'X';
+	CHECK(file_is("b/f", "Xile f\n"));
+	EQ(rf_count(rf, FUSE_READ) + rf_count(rf, FUSE_WRITE), 0);
+	OK(munmap(map, 4096));
+	close(fd);
+}
+
+TEST(direct_io_and_passthrough_is_direct_io_to_the_server)
+{
+	expect_direct_io(RF_OP_READ | RF_OP_WRITE, FOPEN_DIRECT_IO, true);
+}
+
+TEST(passthrough_without_direct_io_is_not)
+{
+	expect_direct_io(RF_OP_READ | RF_OP_WRITE, 0, false);
+}
+
+TEST(direct_io_is_the_servers_on_an_inode_with_inode_ops_too)
+{
+	expect_direct_io(RF_OPS_SEED, FOPEN_DIRECT_IO, true);
 }
 
 TEST(inode_ops_come_on_at_a_lookup_after_an_open_attached)
@@ -1034,6 +1117,308 @@ TEST(statx_asked_for_one_field_leaves_the_others_right)
 	expect_same_stat(fd, "b/f");
 	OK(statx(fd, "", AT_EMPTY_PATH, 0, &x));
 	expect_same_stat(fd, "b/f");
+}
+
+/* What the VFS knows of the fuse inode is old: it was changed on the backing
+ * tree since. */
+
+static void set_privileged_bits(const char *path, mode_t mode)
+{
+	put_file(path, "program", mode);
+	OK(chown(path, 1000, 1000));
+	OK(chmod(path, mode));
+}
+
+/* As root, whose chown takes the bits away as everybody's does. */
+static void expect_chown_drops(const char *name, mode_t mode, mode_t left)
+{
+	char native[64], backing[64], mounted[64];
+	struct stat st;
+	int fd;
+
+	snprintf(native, sizeof(native), "native_%s", name);
+	snprintf(backing, sizeof(backing), "b/%s", name);
+	snprintf(mounted, sizeof(mounted), "m/%s", name);
+	set_privileged_bits(native, 0755);
+	set_privileged_bits(backing, 0755);
+	fd = OK(open(mounted, O_RDONLY));
+	OK(fstat(fd, &st));
+	EQ(st.st_mode & 07777, 0755);
+	OK(chmod(native, mode));
+	OK(chmod(backing, mode));
+	OK(chown(native, 1001, 1001));
+	OK(fchown(fd, 1001, 1001));
+	OK(stat(native, &st));
+	EQ(st.st_mode & 07777, left);
+	OK(stat(backing, &st));
+	EQ(st.st_mode & 07777, left);
+	OK(fstat(fd, &st));
+	EQ(st.st_mode & 07777, left);
+	close(fd);
+}
+
+TEST(chown_drops_suid_and_sgid_that_were_just_set_on_the_backing_file)
+{
+	struct rf *rf = mount_masked(RF_OP_GETATTR | RF_OP_SETATTR);
+
+	expect_chown_drops("sgid", 02755, 0755);
+	expect_chown_drops("suid", 04755, 0755);
+	expect_chown_drops("both", 06755, 0755);
+	EQ(rf_count(rf, FUSE_SETATTR), 0);
+}
+
+TEST(chown_keeps_sgid_that_is_no_privilege)
+{
+	mount_masked(RF_OP_GETATTR | RF_OP_SETATTR);
+	/* Without the bit for executing, for one who may have the group. */
+	expect_chown_drops("nox", 02745, 02745);
+}
+
+static void expect_no_truncate(const char *path)
+{
+	int fd = OK(open(path, O_WRONLY | O_APPEND));
+
+	ERR(truncate(path, 3), EPERM);
+	ERR(truncate(path, 100), EPERM);
+	ERR(ftruncate(fd, 3), EPERM);
+	ERR(open(path, O_WRONLY | O_TRUNC | O_APPEND), EPERM);
+	ERR(open(path, O_WRONLY), EPERM);
+	EQ(write(fd, "more\n", 5), 5);
+	close(fd);
+}
+
+static struct rf *mount_dir_for_flags(void)
+{
+	struct rf *rf = mount_dir(RF_OPS);
+
+	OK(mkdir("native", 0755));
+	put_file("native/y", "deep\n", 0644);
+	return rf;
+}
+
+TEST(append_only_backing_file_cannot_be_truncated)
+{
+	struct rf *rf = mount_dir_for_flags();
+	struct stat st;
+
+	/* The fuse inode is there before the flag is. */
+	OK(stat("m/d/x/y", &st));
+	set_file_flags("native/y", FS_APPEND_FL, true);
+	set_file_flags("b/d/x/y", FS_APPEND_FL, true);
+	expect_no_truncate("native/y");
+	expect_no_truncate("m/d/x/y");
+	CHECK(file_is("b/d/x/y", "deep\nmore\n"));
+	set_file_flags("native/y", FS_APPEND_FL, false);
+	set_file_flags("b/d/x/y", FS_APPEND_FL, false);
+	OK(truncate("m/d/x/y", 3));
+	CHECK(file_is("b/d/x/y", "dee"));
+	EQ(count_beneath(rf), 0);
+}
+
+/* The file is open before: the open does not see the flag, the call must. */
+TEST(ftruncate_of_a_file_made_append_only_is_eperm)
+{
+	int native, fd;
+
+	mount_dir_for_flags();
+	native = OK(open("native/y", O_RDWR));
+	fd = OK(open("m/d/x/y", O_RDWR));
+	OK(ftruncate(fd, 4));
+	set_file_flags("native/y", FS_APPEND_FL, true);
+	set_file_flags("b/d/x/y", FS_APPEND_FL, true);
+	ERR(ftruncate(native, 2), EPERM);
+	ERR(ftruncate(fd, 2), EPERM);
+	CHECK(file_is("b/d/x/y", "deep"));
+	set_file_flags("native/y", FS_APPEND_FL, false);
+	set_file_flags("b/d/x/y", FS_APPEND_FL, false);
+}
+
+static void expect_no_change(const char *path)
+{
+	ERR(truncate(path, 3), EPERM);
+	ERR(chmod(path, 0600), EPERM);
+	ERR(chown(path, 1, 1), EPERM);
+	ERR(utimensat(AT_FDCWD, path, NULL, 0), EPERM);
+	ERR(open(path, O_WRONLY), EPERM);
+	ERR(open(path, O_WRONLY | O_APPEND), EPERM);
+	close(OK(open(path, O_RDONLY)));
+}
+
+TEST(immutable_backing_file_cannot_be_changed)
+{
+	struct rf *rf = mount_dir_for_flags();
+	struct stat st;
+
+	OK(stat("m/d/x/y", &st));
+	set_file_flags("native/y", FS_IMMUTABLE_FL, true);
+	set_file_flags("b/d/x/y", FS_IMMUTABLE_FL, true);
+	expect_no_change("native/y");
+	expect_no_change("m/d/x/y");
+	set_file_flags("native/y", FS_IMMUTABLE_FL, false);
+	set_file_flags("b/d/x/y", FS_IMMUTABLE_FL, false);
+	EQ(count_beneath(rf), 0);
+}
+
+/* The flag is off on the backing file, and nothing but this call is done on the
+ * mount: what the fuse inode had of it must not stay. */
+static void expect_flag_forgotten(int flag, int (*op)(int fd, const char *path))
+{
+	struct stat st;
+	int fd;
+
+	mount_dir(RF_OPS);
+	fd = OK(open("m/d/x/y", O_RDWR));
+	set_file_flags("b/d/x/y", flag, true);
+	/* Brings the flag over. */
+	OK(stat("m/d/x/y", &st));
+	set_file_flags("b/d/x/y", flag, false);
+	OK(op(fd, "m/d/x/y"));
+}
+
+static int by_chmod(int fd, const char *path)
+{
+	return chmod(path, 0600);
+}
+
+static int by_open(int fd, const char *path)
+{
+	return open(path, O_WRONLY);
+}
+
+static int by_ftruncate(int fd, const char *path)
+{
+	return ftruncate(fd, 1);
+}
+
+TEST(chmod_works_once_the_backing_file_is_no_longer_immutable)
+{
+	expect_flag_forgotten(FS_IMMUTABLE_FL, by_chmod);
+}
+
+TEST(open_works_once_the_backing_file_is_no_longer_immutable)
+{
+	expect_flag_forgotten(FS_IMMUTABLE_FL, by_open);
+}
+
+TEST(chmod_works_once_the_backing_file_is_no_longer_append_only)
+{
+	expect_flag_forgotten(FS_APPEND_FL, by_chmod);
+}
+
+TEST(ftruncate_works_once_the_backing_file_is_no_longer_append_only)
+{
+	expect_flag_forgotten(FS_APPEND_FL, by_ftruncate);
+}
+
+/* A capability set of version 2: cap_chown, permitted and effective. */
+static void set_file_caps(const char *path)
+{
+	static const uint32_t caps[] = { 0x02000001, 1, 0, 0, 0 };
+
+	OK(setxattr(path, "security.capability", caps, sizeof(caps), 0));
+}
+
+static bool has_file_caps(const char *path)
+{
+	char buf[64];
+
+	return getxattr(path, "security.capability", buf, sizeof(buf)) > 0;
+}
+
+static void do_chown(const char *path)
+{
+	OK(chown(path, 1001, 1001));
+}
+
+static void do_write(const char *path)
+{
+	int fd = OK(open(path, O_WRONLY));
+
+	EQ(write(fd, "x", 1), 1);
+	close(fd);
+}
+
+static void do_shorten(const char *path)
+{
+	OK(truncate(path, 2));
+}
+
+static void do_chmod(const char *path)
+{
+	OK(chmod(path, 0700));
+}
+
+/* As on a native file, and removed by the kernel itself where it passes. */
+static void expect_caps(void (*op)(const char *), uint64_t mask, bool kept,
+			bool asked)
+{
+	struct rf *rf = mount_masked(mask);
+
+	put_file("native", "program", 0755);
+	put_file("b/caps", "program", 0755);
+	set_file_caps("native");
+	set_file_caps("b/caps");
+	close(open_path("m/caps"));
+	rf_reset(rf);
+	op("native");
+	op("m/caps");
+	rf_note_counts(rf);
+	EQ(has_file_caps("native"), kept);
+	EQ(has_file_caps("b/caps"), kept);
+	EQ(has_file_caps("m/caps"), kept);
+	EQ(rf_count(rf, FUSE_REMOVEXATTR) > 0, asked);
+}
+
+TEST(chown_drops_file_capabilities_without_a_request)
+{
+	expect_caps(do_chown, RF_OPS, false, false);
+}
+
+TEST(write_drops_file_capabilities_without_a_request)
+{
+	expect_caps(do_write, RF_OPS, false, false);
+}
+
+TEST(truncate_drops_file_capabilities_without_a_request)
+{
+	expect_caps(do_shorten, RF_OPS, false, false);
+}
+
+TEST(chmod_keeps_file_capabilities)
+{
+	expect_caps(do_chmod, RF_OPS, true, false);
+}
+
+TEST(chown_at_the_server_asks_it_to_drop_file_capabilities)
+{
+	expect_caps(do_chown, RF_OPS & ~RF_OP_SETATTR, false, true);
+}
+
+TEST(ftruncate_without_setattr_goes_to_the_server)
+{
+	struct rf *rf = mount_dir(RF_OPS & ~RF_OP_SETATTR);
+	struct stat st;
+	int fd = OK(open("m/d/x/y", O_RDWR));
+
+	/* The kernel has opened it: there is no handle to send. */
+	EQ(rf_count(rf, FUSE_OPEN), 0);
+	OK(ftruncate(fd, 2));
+	EQ(rf_count(rf, FUSE_SETATTR), 1);
+	CHECK(file_is("b/d/x/y", "de"));
+	OK(fstat(fd, &st));
+	EQ(st.st_size, 2);
+	OK(ftruncate(fd, 5000));
+	OK(fstat(fd, &st));
+	EQ(st.st_size, 5000);
+	EQ(pwrite(fd, "x", 1, 4999), 1);
+	EQ(rf_count(rf, FUSE_WRITE), 0);
+	OK(fchmod(fd, 0600));
+	EQ(rf_count(rf, FUSE_SETATTR), 3);
+	OK(stat("b/d/x/y", &st));
+	EQ(st.st_mode & 0777, 0600);
+	close(fd);
+	close(OK(open("m/d/x/y", O_WRONLY | O_TRUNC)));
+	CHECK(file_is("b/d/x/y", ""));
 }
 
 TEST(write_by_another_user_clears_suid_and_sgid)
