@@ -55,12 +55,15 @@ check: | setup ## all tests; ends with "N passed, N failed, N skipped"
 	$(Q)scripts/check.sh host series vmlinux vm vm-base vm-debug-short
 
 ##@ Tests, one by one
-.PHONY: check-host check-vm check-debug check-kmemleak soak series-verify series-check
+.PHONY: check-host check-vm check-workload check-debug check-kmemleak soak series-verify series-check
 check-host: | bpf user tests ## what needs no VM
 	$(Q)scripts/check.sh host
 
 check-vm: | kernel bpf user tests ## the VM suite on the fast kernel
 	$(Q)scripts/check.sh vm vm-base
+
+check-workload: | kernel bpf user tests ## programs that write, and large trees, at full size
+	$(Q)scripts/check.sh workload
 
 check-debug: | kernel-debug bpf user tests ## the whole VM suite on the debugging kernel, then kmemleak
 	$(Q)scripts/check.sh vm-debug kmemleak

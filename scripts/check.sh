@@ -6,7 +6,7 @@
 #
 #     scripts/check.sh PART...
 #
-# Parts: host, series, vmlinux, vm, vm-base (the kernel without the series), vm-debug-short, vm-debug, kmemleak,
+# Parts: host, series, vmlinux, vm, workload, vm-base (the kernel without the series), vm-debug-short, vm-debug, kmemleak,
 # soak (long; SOAK_EXT4, SOAK_OTHER and SOAK_PROCS are the numbers of operations, SEED is the first of the random ones).
 
 . "$(dirname "$0")/lib.sh"
@@ -112,6 +112,13 @@ part_vm_base() {
 	VM_TIMEOUT=${VM_TIMEOUT:-300} run_vm vm-base "$CACHE/out-fast/vmlinux-base"
 }
 
+# Real programs at full size, and the tests of scale.
+part_workload() {
+	WORKLOAD_FULL=1 FUSEPASS_PATIENCE=${FUSEPASS_PATIENCE:-10} \
+		VM_ENV="${VM_ENV:-} WORKLOAD_FULL FUSEPASS_PATIENCE" VM_TIMEOUT=${VM_TIMEOUT:-3600} \
+		run_vm workload "$fast" 'workload_*' 'scale_*'
+}
+
 part_vm_debug_short() {
 	VM_TIMEOUT=${VM_TIMEOUT:-600} run_vm vm-debug-short "$debug" quick
 }
@@ -149,6 +156,7 @@ for part; do
 	series) run_tap series "$TOP/scripts/series.sh" verify ;;
 	vmlinux) run_tap vmlinux "$TOP/scripts/gen-vmlinux-h.sh" --check ;;
 	vm) VM_TIMEOUT=${VM_TIMEOUT:-900} run_vm vm "$fast" ;;
+	workload) part_workload ;;
 	vm-base) part_vm_base ;;
 	vm-debug-short) part_vm_debug_short ;;
 	vm-debug) part_vm_debug ;;

@@ -81,6 +81,7 @@ if grep -q fuse_policy_ops /sys/kernel/btf/vmlinux; then
 	run "$bin/tree_test" $short "$@"
 	[ ${#policies[@]} -gt 0 ] || run "$here/cli_test.sh" $short "$@"
 	[ $# -gt 0 ] || [ -n "$short" ] || run "$here/soak.sh" ext4-mirror ext4-suffix ext4-mirror-churn
+	[ -n "$short" ] || run "$here/workload.sh" "$@"
 else
 	run "$here/plain_test.sh" $short "$@"
 fi
