@@ -79,7 +79,10 @@ if grep -q fuse_policy_ops /sys/kernel/btf/vmlinux; then
 	run "$bin/verifier_test" $short "$@"
 	run "$bin/policy_test" $short "${policies[@]}" "$@"
 	run "$bin/tree_test" $short "$@"
-	[ ${#policies[@]} -gt 0 ] || run "$here/cli_test.sh" $short "$@"
+	if [ ${#policies[@]} -eq 0 ]; then
+		run "$bin/security_test" $short "$@"
+		run "$here/cli_test.sh" $short "$@"
+	fi
 	[ $# -gt 0 ] || [ -n "$short" ] || run "$here/soak.sh" ext4-mirror ext4-suffix ext4-mirror-churn
 	[ -n "$short" ] || run "$here/workload.sh" "$@"
 else
