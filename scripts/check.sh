@@ -112,9 +112,9 @@ part_vm_base() {
 	VM_TIMEOUT=${VM_TIMEOUT:-300} run_vm vm-base "$CACHE/out-fast/vmlinux-base"
 }
 
-# Real programs at full size, and the tests of scale.
+# Real programs at full size, and large trees: more inodes than the usual disk has.
 part_workload() {
-	WORKLOAD_FULL=1 FUSEPASS_PATIENCE=${FUSEPASS_PATIENCE:-10} \
+	WORKLOAD_FULL=1 VM_DISKS=${VM_DISKS:-8G 1G} FUSEPASS_PATIENCE=${FUSEPASS_PATIENCE:-10} \
 		VM_ENV="${VM_ENV:-} WORKLOAD_FULL FUSEPASS_PATIENCE" VM_TIMEOUT=${VM_TIMEOUT:-3600} \
 		run_vm workload "$fast" 'workload_*' 'scale_*'
 }

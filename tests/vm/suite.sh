@@ -84,7 +84,10 @@ if grep -q fuse_policy_ops /sys/kernel/btf/vmlinux; then
 		run "$here/cli_test.sh" $short "$@"
 	fi
 	[ $# -gt 0 ] || [ -n "$short" ] || run "$here/soak.sh" ext4-mirror ext4-suffix ext4-mirror-churn
-	[ -n "$short" ] || run "$here/workload.sh" "$@"
+	if [ -z "$short" ]; then
+		run "$here/workload.sh" "$@"
+		run "$here/scale.sh" "$@"
+	fi
 else
 	run "$here/plain_test.sh" $short "$@"
 fi

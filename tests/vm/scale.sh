@@ -1,0 +1,171 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Large directories and trees on a mount with the policy `mirror`: all is found, the
+# server is asked nothing, and what the kernel keeps for it goes away again when memory
+# is short, on drop_caches and on unmount.
+#
+# WORKLOAD_FULL=1 takes the sizes of the title, for `make check-workload`.
+
+. "$(dirname "$0")/cases.sh"
+
+full=${WORKLOAD_FULL:-}
+big=${SCALE_DIR:-${full:+100000}}
+big=${big:-10000}
+dirs=${SCALE_DIRS:-${full:+2000}}
+dirs=${dirs:-100}
+per_dir=100
+
+# Trees that take long to make are kept for all cases, outside of their directories.
+big_dir=$FUSEPASS_WORK/scale.big
+tree=$FUSEPASS_WORK/scale.tree
+
+make_big() {
+	[ ! -d "$big_dir" ] || return 0
+	mkdir -p "$big_dir/d"
+	( cd "$big_dir/d" && seq -f 'entry%.0f' "$big" | xargs touch ) || fail "cannot make the directory"
+}
+
+make_tree() {
+	[ ! -d "$tree" ] || return 0
+	mkdir "$tree"
+	(
+		cd "$tree" || exit
+		seq -f 'dir%.0f' "$dirs" | xargs mkdir &&
+			for ((d = 1; d <= dirs; d++)); do
+				seq -f "dir$d/file%.0f" "$per_dir"
+			done | xargs touch
+	) || fail "cannot make the tree"
+}
+
+# Objects of a slab cache, without those that are free but not given back yet.
+slab() {	# CACHE
+	local dir=/sys/kernel/slab/$1
+	if [ -w "$dir/shrink" ]; then
+		echo 1 >"$dir/shrink"
+		cut -d' ' -f1 "$dir/objects"
+	elif [ -r /proc/slabinfo ]; then
+		awk -v c="$1" '$1 == c { print $2 }' /proc/slabinfo
+	else
+		skip "no slab statistics in this kernel"
+	fi
+}
+
+# Inodes are freed after a grace period.
+eventually_at_most() {	# NUMBER
+	local i now
+	for ((i = 0; i < 100; i++)); do
+		now=$(slab fuse_inode)
+		[ "$now" -gt "$1" ] || return 0
+		sleep 0.1
+	done
+	fail "$now fuse inodes are left, not $1"
+}
+
+drop_caches() {
+	local i
+	for i in 1 2 3; do
+		echo 2 >/proc/sys/vm/drop_caches
+	done
+}
+
+walk() {	# DIRECTORY
+	( cd "$1" && find . -printf '%P %y %m %s %n\n' | LC_ALL=C sort | md5sum )
+}
+
+test_scale_large_directory_is_listed_and_looked_up() {
+	local n
+	make_big
+	works fusepass mount --policy mirror "$big_dir" mnt
+	reset_counts
+	n=$(ls -f mnt/d | sort -u | wc -l)
+	[ "$n" -eq $((big + 2)) ] || fail "$n names are listed, not $((big + 2))"
+	SECONDS=0
+	[ "$(walk mnt)" = "$(walk "$big_dir")" ] || fail "what is listed differs from native"
+	note "$big entries looked up, natively and on the mount: $SECONDS s"
+	( cd mnt/d && "$tests/vm/names" 1000 ) >/dev/null || fail "names that are not there"
+	[ -e mnt/d/entry"$big" ] || fail "the last entry is missing"
+	expect_asked_0 "large directory"
+}
+
+test_scale_large_directory_changes_while_it_is_listed() {
+	local n
+	mkdir src/d
+	( cd src/d && seq -f 'entry%.0f' 3000 | xargs touch )
+	works fusepass mount --policy mirror src mnt
+	( cd src/d && seq -f 'entry%.0f' 1 2 3000 | xargs rm; seq -f 'new%.0f' 1000 | xargs touch ) &
+	n=$(ls -f mnt/d | grep -c '^entry[0-9]*[02468]$')
+	wait $!
+	[ "$n" -eq 1500 ] || fail "$n of the 1500 entries that stayed were listed"
+	n=$(ls mnt/d | wc -l)
+	[ "$n" -eq 2500 ] || fail "$n entries afterwards"
+}
+
+test_scale_sixteen_walkers_see_the_same() {
+	local want i
+	make_tree
+	works fusepass mount --policy mirror "$tree" mnt
+	reset_counts
+	want=$(walk "$tree")
+	for ((i = 0; i < 16; i++)); do
+		walk mnt >walk.$i 2>&1 &
+	done
+	# Meanwhile what they hold is taken away.
+	for ((i = 0; i < 5; i++)); do
+		sleep 0.3
+		echo 2 >/proc/sys/vm/drop_caches
+	done
+	wait
+	for ((i = 0; i < 16; i++)); do
+		[ "$(cat walk.$i)" = "$want" ] || fail "walker $i: $(cat walk.$i), natively $want"
+	done
+	expect_asked_0 "sixteen walkers"
+}
+
+test_scale_nodes_are_freed_by_drop_caches_and_unmount() {
+	local before n
+	make_tree
+	drop_caches
+	before=$(slab fuse_inode) || exit
+	works fusepass mount --policy mirror "$tree" mnt
+	walk mnt >/dev/null
+	n=$(slab fuse_inode)
+	note "$n fuse inodes after the walk, $before before the mount"
+	[ "$n" -ge $((before + dirs * per_dir)) ] || fail "$n fuse inodes: fewer than the tree has"
+	drop_caches
+	eventually_at_most $((before + 100))
+	[ "$(walk mnt)" = "$(walk "$tree")" ] || fail "the tree differs after dropping it"
+	umount mnt || fail "umount"
+	eventually_at_most "$before"
+}
+
+# tmpfs takes the memory that the caches could have.
+fill_memory() {	# KILOBYTES TO LEAVE
+	local avail
+	avail=$(awk '$1 == "MemAvailable:" { print $2 }' /proc/meminfo)
+	[ "$avail" -gt "$1" ] || return 0
+	mkdir -p fill
+	mount -t tmpfs -o size=100% fill fill || fail "tmpfs"
+	head -c $(((avail - $1) * 1024)) /dev/zero >fill/memory || fail "cannot fill memory"
+}
+
+# A node with what belongs to it in both file systems takes more than a kilobyte, so the
+# tree of the full size does not fit into what is left.
+test_scale_tree_is_walked_under_memory_pressure() {
+	local want n
+	[ -n "$full" ] || skip "only with WORKLOAD_FULL=1"
+	make_tree
+	want=$(walk "$tree")
+	works fusepass mount --policy mirror "$tree" mnt
+	fill_memory 140000
+	reset_counts
+	[ "$(walk mnt)" = "$want" ] || fail "first walk differs"
+	[ "$(walk mnt)" = "$want" ] || fail "second walk differs"
+	n=$(slab fuse_inode)
+	note "$n fuse inodes for $((dirs * per_dir + dirs)) objects"
+	[ "$n" -lt $((dirs * per_dir)) ] || fail "no inode was given up"
+	expect_asked_0 "walk under memory pressure"
+	umount fill
+}
+
+cases_run "$@"
