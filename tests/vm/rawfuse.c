@@ -947,13 +947,6 @@ void rf_note_counts(struct rf *rf)
 		     rf->stats->root_getattr);
 }
 
-void rf_reset(struct rf *rf)
-{
-	for (int op = 0; op < 64; op++)
-		rf->stats->requests[op] = 0;
-	rf->stats->root_getattr = 0;
-}
-
 unsigned int rf_connection(struct rf *rf)
 {
 	struct statx x;
@@ -961,6 +954,36 @@ unsigned int rf_connection(struct rf *rf)
 	/* From what the kernel knows: a request would be counted. */
 	OK(statx(AT_FDCWD, rf->mnt, AT_STATX_DONT_SYNC, 0, &x));
 	return x.stx_dev_minor;
+}
+
+/* Requests that the server has not answered yet, -1 if that can't be told. */
+static int rf_waiting(struct rf *rf)
+{
+	char path[128];
+	int n = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/fs/fuse/connections/%u/waiting",
+		 rf_connection(rf));
+	f = fopen(path, "r");
+	if (!f)
+		return -1;
+	if (fscanf(f, "%d", &n) != 1)
+		n = -1;
+	fclose(f);
+	return n;
+}
+
+/* A RELEASE that nobody waits for belongs to what was done before. */
+void rf_reset(struct rf *rf)
+{
+	int tries = 1000 * harness_patience;
+
+	while (rf->mnt[0] && rf->stats->init_done && rf_waiting(rf) > 0 && tries--)
+		usleep(1000);
+	for (int op = 0; op < 64; op++)
+		rf->stats->requests[op] = 0;
+	rf->stats->root_getattr = 0;
 }
 
 bool rf_policy_line(struct rf *rf, const char *key, char *value, size_t size)
