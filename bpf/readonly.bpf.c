@@ -5,8 +5,9 @@
  *   fusepass policy attach readonly /mnt
  *
  * Names, attributes, listings and the bytes of files come from the backing
- * tree. What changes an existing file (SETATTR, WRITE, an open for writing)
- * goes to the server, which may refuse it, log it or do it elsewhere.
+ * tree. What changes an existing file (SETATTR, SETXATTR, WRITE, FALLOCATE, an
+ * open for writing and the like) goes to the server, which may refuse it, log it
+ * or do it elsewhere.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>

@@ -126,7 +126,8 @@ static void test_suffix_verdict(void)
 /* What changes something, in an ops_mask of all that can be passed. */
 static void test_readonly_ops(void)
 {
-	static const int writes[] = { 4, 6, 8, 9, 10, 11, 12, 13, 16, 35, 45, 51 };
+	static const int writes[] = { 4, 6, 8, 9, 10, 11, 12, 13, 16,
+				      21, 24, 35, 39, 43, 45, 47, 51, 53 };
 	unsigned long long all = FUSE_PASSTHROUGH_OPS, out = 0;
 	char op[16];
 	size_t i;

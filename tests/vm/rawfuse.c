@@ -469,6 +469,10 @@ static void do_open(struct req *r)
 	int fd = node_fd(r->rf, r->in->nodeid);
 	struct fuse_open_out out;
 
+	r->rf->stats->open_flags = in->flags;
+	r->rf->stats->open_uid = r->in->uid;
+	if (r->rf->conf.open_error)
+		return reply_err(r, r->rf->conf.open_error);
 	if (r->rf->conf.no_open)
 		return reply_err(r, ENOSYS);
 	if (fd < 0)
@@ -486,6 +490,9 @@ static void do_opendir(struct req *r)
 	int fd = node_fd(r->rf, r->in->nodeid);
 	struct fuse_open_out out = { 0 };
 
+	r->rf->stats->open_flags = ((const struct fuse_open_in *)r->arg)->flags;
+	if (r->rf->conf.open_error)
+		return reply_err(r, r->rf->conf.open_error);
 	if (r->rf->conf.no_open)
 		return reply_err(r, ENOSYS);
 	fd = fd < 0 ? -1 : open(fd_path(fd), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -582,6 +589,8 @@ static void do_fsync(struct req *r)
 {
 	const struct fuse_fsync_in *in = r->arg;
 
+	if (r->rf->conf.no_fsync)
+		return reply_err(r, ENOSYS);
 	reply_err(r, fsync(in->fh) ? errno : 0);
 }
 
@@ -729,6 +738,47 @@ static void do_lseek(struct req *r)
 	reply(r, off < 0 ? errno : 0, &out, sizeof(out));
 }
 
+static void do_copy(struct req *r)
+{
+	const struct fuse_copy_file_range_in *in = r->arg;
+	struct fuse_write_out out = { 0 };
+	loff_t from = in->off_in, to = in->off_out;
+	uint64_t copied;
+	ssize_t n;
+
+	n = copy_file_range(in->fh_in, &from, in->fh_out, &to, in->len,
+			    in->flags);
+	copied = out.size = n;
+	if (r->in->opcode == RF_COPY_FILE_RANGE_64)
+		return reply(r, n < 0 ? errno : 0, &copied, sizeof(copied));
+	reply(r, n < 0 ? errno : 0, &out, sizeof(out));
+}
+
+/* Locks are granted always, and never in the way. */
+static void do_getlk(struct req *r)
+{
+	struct fuse_lk_out out = { .lk = { .type = F_UNLCK } };
+
+	reply(r, 0, &out, sizeof(out));
+}
+
+static void do_ioctl(struct req *r)
+{
+	const struct fuse_ioctl_in *in = r->arg;
+	struct {
+		struct fuse_ioctl_out head;
+		char data[4096];
+	} out = { 0 };
+	size_t size = in->in_size > in->out_size ? in->in_size : in->out_size;
+
+	if (size > sizeof(out.data))
+		return reply_err(r, E2BIG);
+	memcpy(out.data, in + 1, in->in_size);
+	if (ioctl(in->fh, in->cmd, out.data) < 0)
+		return reply_err(r, errno);
+	reply(r, 0, &out, sizeof(out.head) + in->out_size);
+}
+
 static void do_ok(struct req *r)
 {
 	reply_err(r, 0);
@@ -751,7 +801,9 @@ static void (*const handlers[64])(struct req *) = {
 	[FUSE_RELEASEDIR] = do_release, [FUSE_FSYNCDIR] = do_fsync,
 	[FUSE_CREATE] = do_create, [FUSE_TMPFILE] = do_tmpfile,
 	[FUSE_BATCH_FORGET] = do_batch_forget, [FUSE_FALLOCATE] = do_fallocate,
-	[FUSE_LSEEK] = do_lseek,
+	[FUSE_LSEEK] = do_lseek, [FUSE_COPY_FILE_RANGE] = do_copy,
+	[RF_COPY_FILE_RANGE_64] = do_copy, [FUSE_GETLK] = do_getlk,
+	[FUSE_SETLK] = do_ok, [FUSE_SETLKW] = do_ok, [FUSE_IOCTL] = do_ioctl,
 };
 
 static void serve_one(struct rf *rf, const char *buf)

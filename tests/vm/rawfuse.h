@@ -27,6 +27,7 @@
 #define RF_PASSTHROUGH_INO	(1ULL << 44)
 #define RF_FOPEN_PASSTHROUGH	(1U << 7)
 #define RF_STATX		52
+#define RF_COPY_FILE_RANGE_64	53
 
 #define RF_OP(op)		(1ULL << ((op) - 1))
 #define RF_OP_LOOKUP		RF_OP(1)
@@ -44,29 +45,47 @@
 #define RF_OP_READ		RF_OP(15)
 #define RF_OP_WRITE		RF_OP(16)
 #define RF_OP_STATFS		RF_OP(17)
+#define RF_OP_RELEASE		RF_OP(18)
+#define RF_OP_FSYNC		RF_OP(20)
+#define RF_OP_SETXATTR		RF_OP(21)
 #define RF_OP_GETXATTR		RF_OP(22)
 #define RF_OP_LISTXATTR		RF_OP(23)
+#define RF_OP_REMOVEXATTR	RF_OP(24)
+#define RF_OP_FLUSH		RF_OP(25)
 #define RF_OP_OPENDIR		RF_OP(27)
 #define RF_OP_READDIR		RF_OP(28)
+#define RF_OP_RELEASEDIR	RF_OP(29)
+#define RF_OP_FSYNCDIR		RF_OP(30)
+#define RF_OP_GETLK		RF_OP(31)
+#define RF_OP_SETLK		RF_OP(32)
+#define RF_OP_SETLKW		RF_OP(33)
 #define RF_OP_ACCESS		RF_OP(34)
 #define RF_OP_CREATE		RF_OP(35)
+#define RF_OP_IOCTL		RF_OP(39)
+#define RF_OP_FALLOCATE		RF_OP(43)
 #define RF_OP_READDIRPLUS	RF_OP(44)
 #define RF_OP_RENAME2		RF_OP(45)
+#define RF_OP_LSEEK		RF_OP(46)
+#define RF_OP_COPY_FILE_RANGE	RF_OP(47)
 #define RF_OP_TMPFILE		RF_OP(51)
 #define RF_OP_STATX		RF_OP(52)
-#define RF_OPS (							\
-	RF_OP_LOOKUP | RF_OP_GETATTR | RF_OP_SETATTR | RF_OP_READLINK | \
-	RF_OP_SYMLINK | RF_OP_MKNOD | RF_OP_MKDIR | RF_OP_UNLINK | \
-	RF_OP_RMDIR | RF_OP_RENAME | RF_OP_LINK | RF_OP_OPEN | \
-	RF_OP_READ | RF_OP_WRITE | RF_OP_STATFS | RF_OP_GETXATTR | \
-	RF_OP_LISTXATTR | RF_OP_OPENDIR | RF_OP_READDIR | RF_OP_ACCESS | \
-	RF_OP_CREATE | RF_OP_READDIRPLUS | RF_OP_RENAME2 | RF_OP_TMPFILE | \
-	RF_OP_STATX)
-#define RF_OPS_DIR (						\
-	RF_OP_LOOKUP | RF_OP_OPENDIR | RF_OP_READDIR | RF_OP_READDIRPLUS | \
-	RF_OP_SYMLINK | RF_OP_MKNOD | RF_OP_MKDIR | RF_OP_UNLINK | \
-	RF_OP_RMDIR | RF_OP_RENAME | RF_OP_LINK | RF_OP_CREATE | \
-	RF_OP_RENAME2 | RF_OP_TMPFILE)
+#define RF_OP_COPY_FILE_RANGE_64 RF_OP(53)
+#define RF_OPS \
+	(RF_OP_LOOKUP | RF_OP_GETATTR | RF_OP_SETATTR | RF_OP_READLINK | \
+	 RF_OP_SYMLINK | RF_OP_MKNOD | RF_OP_MKDIR | RF_OP_UNLINK | \
+	 RF_OP_RMDIR | RF_OP_RENAME | RF_OP_LINK | RF_OP_OPEN | \
+	 RF_OP_READ | RF_OP_WRITE | RF_OP_STATFS | RF_OP_RELEASE | \
+	 RF_OP_FSYNC | RF_OP_SETXATTR | RF_OP_GETXATTR | RF_OP_LISTXATTR | \
+	 RF_OP_REMOVEXATTR | RF_OP_FLUSH | RF_OP_OPENDIR | RF_OP_READDIR | \
+	 RF_OP_RELEASEDIR | RF_OP_FSYNCDIR | RF_OP_GETLK | RF_OP_SETLK | \
+	 RF_OP_SETLKW | RF_OP_ACCESS | RF_OP_CREATE | RF_OP_IOCTL | \
+	 RF_OP_FALLOCATE | RF_OP_READDIRPLUS | RF_OP_RENAME2 | RF_OP_LSEEK | \
+	 RF_OP_COPY_FILE_RANGE | RF_OP_TMPFILE | RF_OP_STATX | RF_OP_COPY_FILE_RANGE_64)
+#define RF_OPS_DIR \
+	(RF_OP_LOOKUP | RF_OP_OPENDIR | RF_OP_READDIR | RF_OP_READDIRPLUS | \
+	 RF_OP_RELEASEDIR | RF_OP_FSYNCDIR | RF_OP_SYMLINK | RF_OP_MKNOD | \
+	 RF_OP_MKDIR | RF_OP_UNLINK | RF_OP_RMDIR | RF_OP_RENAME | \
+	 RF_OP_LINK | RF_OP_CREATE | RF_OP_RENAME2 | RF_OP_TMPFILE)
 /* What a server of the seed series registers a file with. */
 #define RF_OPS_SEED (RF_OP_READ | RF_OP_WRITE | RF_OP_GETATTR | RF_OP_SETATTR)
 
@@ -139,6 +158,10 @@ struct rf_conf {
 	bool hold_init;
 	/* Answer OPEN/OPENDIR with ENOSYS. */
 	bool no_open;
+	/* Answer FSYNC/FSYNCDIR with ENOSYS. */
+	bool no_fsync;
+	/* Fail OPEN/OPENDIR with this errno. */
+	atomic_int open_error;
 	/* The server is a process of its own (rf->pid), to be killed. */
 	bool process;
 };
@@ -154,6 +177,8 @@ struct rf_stats {
 	atomic_ulong given;		/* lookups handed out */
 	atomic_ulong forgotten;
 	atomic_uint last_error;		/* of a failed write of a reply */
+	atomic_uint open_flags;		/* of the last OPEN or OPENDIR */
+	atomic_uint open_uid;		/* who it came from */
 	atomic_bool init_done;
 	atomic_bool answer_init;
 	uint64_t offered;		/* INIT flags of the kernel */

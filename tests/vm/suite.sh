@@ -76,6 +76,7 @@ if ! make_work; then
 fi
 if grep -q fuse_policy_ops /sys/kernel/btf/vmlinux; then
 	run "$bin/raw_test" $short "$@"
+	run "$bin/file_test" $short "$@"
 	run "$bin/verifier_test" $short "$@"
 	run "$bin/policy_test" $short "${policies[@]}" "$@"
 	run "$bin/tree_test" $short "$@"
