@@ -83,6 +83,7 @@ if grep -q fuse_policy_ops /sys/kernel/btf/vmlinux; then
 	if [ ${#policies[@]} -eq 0 ]; then
 		run "$bin/security_test" $short "$@"
 		run "$here/cli_test.sh" $short "$@"
+		run "$here/selftests.sh" $short "$@"
 	fi
 	[ $# -gt 0 ] || [ -n "$short" ] || run "$here/soak.sh" ext4-mirror ext4-suffix ext4-mirror-churn
 	if [ -z "$short" ]; then
