@@ -812,7 +812,8 @@ static void serve_one(struct rf *rf, const char *buf)
 			 buf + sizeof(struct fuse_in_header) };
 	uint32_t op = r.in->opcode;
 
-	if (op == FUSE_GETATTR && r.in->nodeid == FUSE_ROOT_ID)
+	if ((op == FUSE_GETATTR || op == FUSE_GETXATTR) &&
+	    r.in->nodeid == FUSE_ROOT_ID)
 		rf->stats->root_getattr++;
 	else
 		rf->stats->requests[op < 64 ? op : 0]++;
@@ -995,7 +996,7 @@ void rf_note_counts(struct rf *rf)
 			note("opcode %d: %lu requests", op,
 			     rf->stats->requests[op]);
 	if (rf->stats->root_getattr)
-		note("GETATTR of the root: %lu requests",
+		note("GETATTR and GETXATTR of the root: %lu requests",
 		     rf->stats->root_getattr);
 }
 

@@ -169,8 +169,9 @@ struct rf_conf {
 /* In memory shared with a server process. */
 struct rf_stats {
 	atomic_ulong requests[64];	/* by opcode, but for the next: */
-	/* GETATTR of the root, which each path walk from the mount point may
-	 * cause: no policy or id has anything to do with it in many tests. */
+	/* GETATTR and GETXATTR (of ACLs) of the root, which each path walk from
+	 * the mount point may cause: no policy or id has anything to do with it
+	 * in many tests. */
 	atomic_ulong root_getattr;
 	atomic_ulong unknown;		/* requests for an unknown nodeid */
 	atomic_ulong resolved;		/* NODE_OPEN calls that worked */
@@ -232,9 +233,9 @@ int rf_node_open(struct rf *rf, uint64_t nodeid, uint32_t flags,
 /* The server's O_PATH fd of a node. */
 int rf_node_fd(struct rf *rf, uint64_t nodeid);
 
-/* Requests of one opcode, since rf_reset(), without GETATTR of the root. */
+/* Requests of one opcode, since rf_reset(), without those of the root above. */
 unsigned long rf_count(struct rf *rf, uint32_t opcode);
-/* All of them, that one included; not FORGET, INIT and INTERRUPT. */
+/* All of them, those included; not FORGET, INIT and INTERRUPT. */
 unsigned long rf_count_all(struct rf *rf);
 void rf_reset(struct rf *rf);
 /* Prints the counts that are not 0 as diagnosis. */
