@@ -22,7 +22,7 @@ run_vm() {	# NAME KERNEL ICOUNT PART...
 	local name=$1 vmlinux=$2 start=$SECONDS part
 	export VM_ICOUNT=$3
 	shift 3
-	VM_NAME=bench-$name VM_TIMEOUT=${VM_TIMEOUT:-1800} \
+	VM_ENV="${VM_ENV:-} BENCH_SYSTEMS" VM_NAME=bench-$name VM_TIMEOUT=${VM_TIMEOUT:-1800} \
 		"$TOP/tests/vmtest.sh" "$vmlinux" "$TOP/tests/vm/bench.sh" "$@" $quick \
 		>"$LOGS/bench-$name.log" 2>&1 ||
 		die "bench $name failed: $(grep -av $'\t' "$LOGS/bench-$name.log" | tail -n 1)" \

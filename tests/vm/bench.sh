@@ -13,6 +13,8 @@
 # jobs       whole jobs by the clock, two CPUs
 # profile    one operation on one system, for scripts/profile.sh
 #
+# BENCH_SYSTEMS is a choice of the systems, for development.
+#
 # All prints tables of tab separated lines whose first field is the part; everything
 # else is a message. What is measured lies on one ext4, in a directory for each system.
 
@@ -68,6 +70,7 @@ start() {	# SYSTEM
 		mount -t overlay overlay "$mnt" \
 			-o "lowerdir=$disk/lower,upperdir=$src,workdir=$disk/ovl-work" ;;
 	fuse) fusepass mount -t 0 "$src" "$mnt" ;;
+	fuse-day) fusepass mount -t 86400 "$src" "$mnt" ;;
 	fuse-plain) other_server coherent "$src" "$mnt" ;;
 	fuse-cached) other_server cached "$src" "$mnt" ;;
 	fuse-passthrough) other_server passthrough "$src" "$mnt" ;;
@@ -107,8 +110,9 @@ measure() {	# PART OPTIONS... -- SYSTEM...
 }
 
 part_systems() {
-	measure systems -- native native-again bind overlayfs fuse fuse-cached \
-		fuse-passthrough fusepass
+	# shellcheck disable=SC2086
+	measure systems -- ${BENCH_SYSTEMS:-native native-again bind overlayfs fuse \
+		fuse-cached fuse-passthrough fusepass}
 }
 
 part_unpoliced() {
@@ -214,8 +218,8 @@ server_memory() {	# SYSTEM WHEN PID
 server_pid() {	# MOUNTPOINT
 	local p
 	for p in /proc/[0-9]*; do
-		tr '\0' ' ' <"$p/cmdline" 2>/dev/null | grep -q -- " $1 \$" && echo "${p#/proc/}"
-	done | head -n 1
+		tr '\0' ' ' <"$p/cmdline" | grep -q -- " $1 \$" && echo "${p#/proc/}"
+	done 2>/dev/null | head -n 1
 }
 
 memory_of() {	# SYSTEM FILES
@@ -244,7 +248,7 @@ part_memory() {
 	place native
 	"$bench" tree "$disk/native" "$n" 1000 || die "cannot make the tree"
 	sync
-	for s in native overlayfs fuse fusepass; do
+	for s in native overlayfs fuse-day fusepass; do
 		[ "$s" = native ] || mv "$disk/$previous" "$disk/$s"
 		previous=$s
 		start "$s"
