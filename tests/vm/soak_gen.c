@@ -330,6 +330,9 @@ static void gen_open(struct generator *g, struct op *op)
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
 		if (percent(g, flags[i].percent))
 			op->flags |= flags[i].flag;
+	/* The server leaves it out: what a request carries is not aligned. */
+	if (exactness.served)
+		op->flags &= ~O_DIRECT;
 	if (op->flags & O_CREAT)
 		put_path(g, op->path, 40, percent(g, 85) ? S_IFREG : 0);
 	else
@@ -460,6 +463,8 @@ static void gen_setfl(struct generator *g, struct op *op)
 
 	gen_slot(g, op);
 	op->flags = PICK(g, flags);
+	if (exactness.served)
+		op->flags &= ~O_DIRECT;
 }
 
 static void gen_mkdir(struct generator *g, struct op *op)

@@ -47,8 +47,8 @@ static void run_begin(struct run *r)
 	snprintf(r->name, sizeof(r->name), "run%u.%u", options.process, number++);
 	for (int s = 0; s < SIDES; s++)
 		r->parent[s] = open_dir(AT_FDCWD, options.dir[s]);
-	tree_wipe(r->parent[NATIVE], r->name);
-	tree_wipe(r->parent[BACKING], r->name);
+	for (int s = 0; s < SIDES; s++)
+		tree_wipe(r->parent[s], r->name);
 	if (mkdirat(r->parent[NATIVE], r->name, 0777) ||
 	    mkdirat(r->parent[BACKING], r->name, 0777) ||
 	    fchmodat(r->parent[NATIVE], r->name, 0777, 0) ||
@@ -68,8 +68,9 @@ static void run_end(struct run *r, bool same)
 		close(r->top[s]);
 	if (r->shared >= 0)
 		close(r->shared);
-	tree_wipe(r->parent[NATIVE], r->name);
-	tree_wipe(r->parent[BACKING], r->name);
+	/* On the mount before the backing side: it is to let go of what it knows. */
+	for (int s = 0; s < SIDES; s++)
+		tree_wipe(r->parent[s], r->name);
 	for (int s = 0; s < SIDES; s++)
 		close(r->parent[s]);
 }
@@ -217,7 +218,8 @@ static const char *op_differs(struct run *r)
 
 	if (r->op.shared || r->op.left_out)
 		return NULL;
-	what = result_differs(&ch->res[NATIVE], &ch->res[MOUNT]);
+	what = result_differs(&ch->res[NATIVE], &ch->res[MOUNT],
+			      op_names[r->op.kind]);
 	if (what && !is_ignored(r, what)) {
 		result_print(&ch->res[NATIVE], &ch->res[MOUNT]);
 		if (r->op.kind == OP_list) {
