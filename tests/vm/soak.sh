@@ -102,8 +102,6 @@ churn() {	# POLICY
 # What file systems differ in by nature is not compared, see soak_look.c.
 exactness() {	# FS POLICY VARIANT
 	if [ "$1" = tmpfs ]; then echo "--blocks"; else echo "--times"; fi
-	# The server holds what was unlinked until it is told to forget it.
-	[ "$1$2$3" != ext4mirror ] || echo "--files"
 	case $2$3 in mirror|mirrorprocs) ;; *) echo "--served" ;; esac
 }
 
