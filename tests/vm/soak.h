@@ -157,9 +157,7 @@ const char *look_differs(const struct look *a, const struct look *b);
 const char *look_differs_exactly(const struct look *a, const struct look *b);
 void look_print(const char *what, const struct look *look);
 
-/* What an operation of this name gave. */
-const char *result_differs(const struct result *a, const struct result *b,
-			   const char *what_for);
+const char *result_differs(const struct result *a, const struct result *b);
 void result_print(const struct result *a, const struct result *b);
 
 /* Doing it ------------------------------------------------------------------ */

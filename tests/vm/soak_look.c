@@ -182,15 +182,10 @@ static bool value_differs(int64_t a, int64_t b)
 	       (b != -EPERM && b != -EACCES);
 }
 
-const char *result_differs(const struct result *a, const struct result *b,
-			   const char *what_for)
+const char *result_differs(const struct result *a, const struct result *b)
 {
 	const char *what;
 
-	/* How a directory counts its entries is not told through the protocol. */
-	if (exactness.served && a->looks && S_ISDIR(a->look[0].x.mode) &&
-	    !strcmp(what_for, "seek"))
-		return NULL;
 	for (int i = 0; i < a->values && i < b->values; i++)
 		if (a->value[i].label != b->value[i].label ||
 		    value_differs(a->value[i].v, b->value[i].v))

@@ -218,8 +218,7 @@ static const char *op_differs(struct run *r)
 
 	if (r->op.shared || r->op.left_out)
 		return NULL;
-	what = result_differs(&ch->res[NATIVE], &ch->res[MOUNT],
-			      op_names[r->op.kind]);
+	what = result_differs(&ch->res[NATIVE], &ch->res[MOUNT]);
 	if (what && !is_ignored(r, what)) {
 		result_print(&ch->res[NATIVE], &ch->res[MOUNT]);
 		if (r->op.kind == OP_list) {
