@@ -95,7 +95,7 @@ bench-quick: | setup ## the same with one round and less of it, for development
 	$(Q)scripts/bench.sh quick systems hook memory
 
 ##@ Steps
-.PHONY: setup kernel-tree series-export kernel kernel-debug tools vmlinux.h bpf user tests
+.PHONY: setup kernel-tree series-export kernel kernel-debug tools vmlinux-h bpf user tests
 setup: ## install Debian packages (SKIP_PACKAGES=1: do not)
 	$(Q)scripts/setup-packages.sh
 
@@ -115,7 +115,7 @@ kernel-debug: | kernel ## the debugging kernel
 tools: | kernel ## libbpf and bpftool from the kernel's own tools/
 	$(Q)scripts/build-tools.sh
 
-vmlinux.h: | tools ## kernel types for bpf/, from the built kernel
+vmlinux-h: | tools ## kernel types for bpf/, from the built kernel
 	$(Q)scripts/gen-vmlinux-h.sh
 
 # BPF policies. vmlinux.h is kept in the checkout; `make check` tells when it is old.

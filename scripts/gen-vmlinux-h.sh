@@ -95,7 +95,7 @@ check() {
 		echo "ok 1 - vmlinux_h_is_current"
 	else
 		head -n 20 "$BUILD/vmlinux.h.diff" | sed 's/^/# /'
-		echo "# run 'make vmlinux.h'"
+		echo "# run 'make vmlinux-h'"
 		echo "not ok 1 - vmlinux_h_is_current"
 	fi
 }
