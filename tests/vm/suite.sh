@@ -85,7 +85,6 @@ if grep -q fuse_policy_ops /sys/kernel/btf/vmlinux; then
 		run "$here/cli_test.sh" $short "$@"
 		run "$here/selftests.sh" $short "$@"
 	fi
-	[ $# -gt 0 ] || [ -n "$short" ] || run "$here/soak.sh" ext4-mirror ext4-suffix ext4-mirror-churn
 	if [ -z "$short" ]; then
 		run "$here/workload.sh" "$@"
 		run "$here/scale.sh" "$@"
