@@ -120,7 +120,7 @@ part_workload() {
 }
 
 part_vm_debug_short() {
-	VM_TIMEOUT=${VM_TIMEOUT:-600} run_vm vm-debug-short "$debug" quick
+	VM_TIMEOUT=${VM_TIMEOUT:-1500} run_vm vm-debug-short "$debug" quick
 }
 
 part_vm_debug() {
@@ -155,7 +155,7 @@ for part; do
 	host) part_host ;;
 	series) run_tap series "$TOP/scripts/series.sh" verify ;;
 	vmlinux) run_tap vmlinux "$TOP/scripts/gen-vmlinux-h.sh" --check ;;
-	vm) VM_TIMEOUT=${VM_TIMEOUT:-900} run_vm vm "$fast" ;;
+	vm) VM_TIMEOUT=${VM_TIMEOUT:-1800} run_vm vm "$fast" ;;
 	workload) part_workload ;;
 	vm-base) part_vm_base ;;
 	vm-debug-short) part_vm_debug_short ;;
