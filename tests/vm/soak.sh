@@ -23,7 +23,7 @@ set -u
 # Client and server on one CPU, see demo.sh. Several processes are to run at a time.
 case " $* " in
 *-procs*) ;;
-*) [ -n "${SOAK_PINNED:-}" ] || SOAK_PINNED=1 exec taskset -c 1 "$0" "$@" ;;
+*) [ -n "${SOAK_PINNED:-}" ] || SOAK_PINNED=1 exec taskset -c "$(($(nproc) - 1))" "$0" "$@" ;;
 esac
 
 soak=$FUSEPASS_TOP/build/tests/vm/soak

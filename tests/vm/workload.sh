@@ -8,7 +8,7 @@
 # WORKLOAD_FULL=1 takes larger trees and files, for `make check-workload`.
 
 # Client and server on one CPU, see demo.sh.
-[ -n "${WORKLOAD_PINNED:-}" ] || WORKLOAD_PINNED=1 exec taskset -c 1 "$0" "$@"
+[ -n "${WORKLOAD_PINNED:-}" ] || WORKLOAD_PINNED=1 exec taskset -c "$(($(nproc) - 1))" "$0" "$@"
 
 . "$(dirname "$0")/cases.sh"
 
