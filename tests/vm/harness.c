@@ -174,6 +174,20 @@ const char *get_file(const char *path)
 	return buf;
 }
 
+int open_path(const char *path)
+{
+	return OK(open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+}
+
+struct stat stat_of(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st))
+		FAIL("lstat %s: %s", path, strerrorname_np(errno));
+	return st;
+}
+
 bool file_is(const char *path, const char *text)
 {
 	const char *got = get_file(path);

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -130,6 +131,9 @@ void put_file(const char *path, const char *text, mode_t mode);
 /* Whole file, NUL terminated, in a static buffer. */
 const char *get_file(const char *path);
 bool file_is(const char *path, const char *text);
+/* An O_PATH descriptor, and the attributes, of what is there: links too. */
+int open_path(const char *path);
+struct stat stat_of(const char *path);
 void set_sysctl(const char *path, const char *text);
 /* Throws away all dentries and inodes that nobody uses. */
 void drop_caches(void);

@@ -30,11 +30,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static int open_path(const char *path)
-{
-	return OK(open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC));
-}
-
 static struct rf *mount_conf(struct rf_conf *conf)
 {
 	rf_make_tree();
@@ -55,15 +50,6 @@ static struct rf *mount_caching(void)
 
 	conf.valid = 3600;
 	return mount_conf(&conf);
-}
-
-static struct stat stat_of(const char *path)
-{
-	struct stat st;
-
-	if (lstat(path, &st))
-		FAIL("lstat %s: %s", path, strerrorname_np(errno));
-	return st;
 }
 
 static void expect_same_stat(const char *a, const char *b)

@@ -127,11 +127,6 @@ static unsigned long count_beneath(struct rf *rf)
 	       rf->stats->root_getattr;
 }
 
-static int open_path(const char *path)
-{
-	return OK(open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC));
-}
-
 /* INIT */
 
 TEST(init_offers_passthrough_ino_with_minor_47)

@@ -23,10 +23,6 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-enum { OP_SYMLINK = 6, OP_MKNOD = 8, OP_MKDIR = 9, OP_UNLINK = 10,
-       OP_RMDIR = 11, OP_RENAME = 12, OP_LINK = 13, OP_CREATE = 35,
-       OP_RENAME2 = 45, OP_TMPFILE = 51 };
-
 static struct rf *mount_tree(void)
 {
 	struct rf_conf conf = RF_DEFAULT;
@@ -38,15 +34,6 @@ static struct rf *mount_tree(void)
 	put_file("b/t/old", "old\n", 0644);
 	put_file("b/t/other", "other\n", 0644);
 	return rf_mount(NULL, &conf);
-}
-
-static struct stat stat_of(const char *path)
-{
-	struct stat st;
-
-	if (lstat(path, &st))
-		FAIL("lstat %s: %s", path, strerrorname_np(errno));
-	return st;
 }
 
 static bool exists(const char *path)
@@ -165,16 +152,16 @@ static const struct tree_op {
 	void (*run)(void);
 	unsigned int requests;	/* when it is not passed */
 } tree_ops[] = {
-	{ "create", OP_CREATE, do_create, 1 },
-	{ "mknod", OP_MKNOD, do_mknod, 2 },
-	{ "mkdir", OP_MKDIR, do_mkdir, 1 },
-	{ "symlink", OP_SYMLINK, do_symlink, 1 },
-	{ "link", OP_LINK, do_link, 1 },
-	{ "unlink", OP_UNLINK, do_unlink, 1 },
-	{ "rmdir", OP_RMDIR, do_rmdir, 1 },
-	{ "rename", OP_RENAME, do_rename, 2 },
-	{ "rename2", OP_RENAME2, do_rename2, 2 },
-	{ "tmpfile", OP_TMPFILE, do_tmpfile, 1 },
+	{ "create", FUSE_CREATE, do_create, 1 },
+	{ "mknod", FUSE_MKNOD, do_mknod, 2 },
+	{ "mkdir", FUSE_MKDIR, do_mkdir, 1 },
+	{ "symlink", FUSE_SYMLINK, do_symlink, 1 },
+	{ "link", FUSE_LINK, do_link, 1 },
+	{ "unlink", FUSE_UNLINK, do_unlink, 1 },
+	{ "rmdir", FUSE_RMDIR, do_rmdir, 1 },
+	{ "rename", FUSE_RENAME, do_rename, 2 },
+	{ "rename2", FUSE_RENAME2, do_rename2, 2 },
+	{ "tmpfile", FUSE_TMPFILE, do_tmpfile, 1 },
 };
 
 static int tree_op_passes(void *arg)
@@ -397,6 +384,16 @@ TEST(whiteout_belongs_to_the_caller)
 
 /* Who may remove what */
 
+static void make_sticky(uid_t mine, uid_t theirs)
+{
+	OK(mkdir("b/own", 0755));
+	OK(chmod("b/own", 01777));
+	put_file("b/own/mine", "x", 0666);
+	put_file("b/own/theirs", "x", 0666);
+	OK(chown("b/own/mine", mine, mine));
+	OK(chown("b/own/theirs", theirs, theirs));
+}
+
 static int remove_from_sticky(void *arg)
 {
 	(void)arg;
@@ -410,13 +407,7 @@ TEST(sticky_directory_protects_what_is_not_ones_own)
 {
 	struct rf *rf = mount_tree();
 
-	own_dirs(01777, 0);
-	OK(chown("b/own", 0, 0));
-	OK(chmod("b/own", 01777));
-	put_file("b/own/mine", "x", 0666);
-	put_file("b/own/theirs", "x", 0666);
-	OK(chown("b/own/mine", 1000, 1000));
-	OK(chown("b/own/theirs", 1001, 1001));
+	make_sticky(1000, 1001);
 	pol_attach(rf, 0);
 	rf_reset(rf);
 	EQ(as_uid(1000, remove_from_sticky, NULL), 0);
@@ -429,13 +420,7 @@ TEST(sticky_directory_goes_by_the_owner_of_now)
 {
 	struct rf *rf = mount_tree();
 
-	own_dirs(01777, 0);
-	OK(chown("b/own", 0, 0));
-	OK(chmod("b/own", 01777));
-	put_file("b/own/mine", "x", 0666);
-	put_file("b/own/theirs", "x", 0666);
-	OK(chown("b/own/mine", 1001, 1001));
-	OK(chown("b/own/theirs", 1000, 1000));
+	make_sticky(1001, 1000);
 	pol_attach(rf, 0);
 	CHECK(exists("m/own/mine"));
 	CHECK(exists("m/own/theirs"));
@@ -660,16 +645,16 @@ TEST(rename_to_a_name_of_the_server_is_the_servers)
 	pol_rule(p, "secret", 0);
 	rf_reset(rf);
 	OK(rename("m/t/old", "m/t/secret"));
-	EQ(rf_count(rf, OP_RENAME), 1);
+	EQ(rf_count(rf, FUSE_RENAME), 1);
 	CHECK(file_is("b/t/secret", "old\n"));
 	CHECK(file_is("m/t/secret", "old\n"));
 	CHECK(!exists("m/t/old"));
 	OK(rename("m/t/secret", "m/t/plain"));
-	EQ(rf_count(rf, OP_RENAME), 2);
+	EQ(rf_count(rf, FUSE_RENAME), 2);
 	rf_reset(rf);
 	OK(rename("m/t/plain", "m/t/again"));
 	CHECK(file_is("m/t/again", "old\n"));
-	EQ(rf_count(rf, OP_RENAME), 0);
+	EQ(rf_count(rf, FUSE_RENAME), 0);
 }
 
 TEST(name_of_the_server_is_created_and_removed_by_it)
@@ -680,15 +665,15 @@ TEST(name_of_the_server_is_created_and_removed_by_it)
 	pol_rule(p, "secret", 0);
 	rf_reset(rf);
 	OK(mkdir("m/t/secret", 0755));
-	EQ(rf_count(rf, OP_MKDIR), 1);
+	EQ(rf_count(rf, FUSE_MKDIR), 1);
 	OK(rmdir("m/t/secret"));
-	EQ(rf_count(rf, OP_RMDIR), 1);
+	EQ(rf_count(rf, FUSE_RMDIR), 1);
 	close(OK(open("m/t/secret", O_CREAT | O_RDWR, 0600)));
-	EQ(rf_count(rf, OP_CREATE), 1);
+	EQ(rf_count(rf, FUSE_CREATE), 1);
 	OK(link("m/t/old", "m/t/plain"));
-	EQ(rf_count(rf, OP_LINK), 0);
+	EQ(rf_count(rf, FUSE_LINK), 0);
 	OK(unlink("m/t/secret"));
-	EQ(rf_count(rf, OP_UNLINK), 1);
+	EQ(rf_count(rf, FUSE_UNLINK), 1);
 }
 
 /* The name passes, but not what was created there. */
@@ -701,9 +686,9 @@ TEST(created_object_may_be_left_to_the_server)
 	pol_rule(p, "late", 0)->flags = POL_CREATE;
 	rf_reset(rf);
 	fd = OK(open("m/t/late", O_CREAT | O_EXCL | O_RDWR, 0600));
-	EQ(rf_count(rf, OP_CREATE), 0);
-	EQ(rf_count(rf, 1), 1);
-	EQ(rf_count(rf, 14), 1);
+	EQ(rf_count(rf, FUSE_CREATE), 0);
+	EQ(rf_count(rf, FUSE_LOOKUP), 1);
+	EQ(rf_count(rf, FUSE_OPEN), 1);
 	EQ(write(fd, "text", 4), 4);
 	close(fd);
 	CHECK(file_is("b/t/late", "text"));
