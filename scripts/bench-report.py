@@ -5,8 +5,10 @@
     bench-report.py DIRECTORY
 
 DIRECTORY has PART.tsv for each part that was measured, and unpoliced-base.tsv from the
-kernel without the series; tables go to standard output, bench.json and *.dat to
-DIRECTORY. Figures are medians.
+kernel without the series; tables and, after them, lines with the figures that are goals
+go to standard output. bench.json (all systems), PART.json and *.dat go to DIRECTORY; in
+unpoliced.json the systems of the kernel without the series end in "-base". Figures are
+medians.
 """
 import json
 import os
@@ -32,6 +34,8 @@ SYSTEMS = {
 }
 ABOVE = 1.02        # of overlayfs: more than layout effects
 UNPOLICED = 1.01    # of the unpatched kernel
+
+goals = []          # the last lines
 
 
 def read(path):
@@ -78,6 +82,10 @@ def table(title, head, rows):
                                  for i, w in enumerate(width)) + "|")
 
 
+def goal(line, *values):
+    goals.append("bench: " + line % values)
+
+
 def number(x):
     return "%.1f" % x if x >= 10 else "%.2f" % x
 
@@ -98,6 +106,7 @@ def report_systems(fig):
           head + ["fusepass / overlayfs", "spread"], rows)
     print("\n* %d of %d rows are above overlayfs by more than 2 %%%s" %
           (len(above), len(fig.ops), ": " + "; ".join(above) if above else ""))
+    goal("%d of %d rows above overlayfs", len(above), len(fig.ops))
     if "native-again" not in fig.systems:
         return
     again = [abs(fig.ratio(op, "native-again") - 1) for op in fig.ops]
@@ -140,6 +149,7 @@ def report_unpoliced(new, old):
           ["operation", "native"] + [SYSTEMS[s] for s in systems], rows)
     print("\n* %d of %d figures are more than 1 %% above the unpatched kernel%s" %
           (len(above), len(rows) * len(systems), ": " + "; ".join(above) if above else ""))
+    goal("%d of %d figures above the unpatched kernel", len(above), len(rows) * len(systems))
 
 
 def report_memory(rows):
@@ -154,6 +164,20 @@ def report_memory(rows):
     table("Memory of the server", ["", *(SYSTEMS[s] for s in systems)],
           [[t] + ["%.0f" % value[s, t] if (s, t) in value else "" for s in systems]
            for t in things if t.startswith("server")])
+    goals_memory(value)
+
+
+def goals_memory(value):
+    """Of all slabs, since a passed inode keeps objects of the file system beneath."""
+    ours, plain = value.get(("fusepass", "Slab")), value.get(("fuse-day", "Slab"))
+    if ours is not None and plain is not None:
+        goal("%.0f bytes per passed inode above a plain FUSE inode", ours - plain)
+    for what, unit in (("fds", "open files"), ("RSS", "bytes of memory")):
+        before, after = (value.get(("fusepass", "server %s %s" % (what, when)))
+                         for when in ("before", "after"))
+        if before is not None and after is not None:
+            goal("%.0f more %s of the server of passed inodes after the walk",
+                 after - before, unit)
 
 
 def report_jobs(rows, directory):
@@ -172,16 +196,19 @@ def report_jobs(rows, directory):
                                      for s in systems]) + "\n")
 
 
-def write_json(fig, directory):
-    data = [{"op": op, "system": s, "instructions_per_op": round(fig.get(op, s), 1)}
+def json_rows(fig, suffix=""):
+    return [{"op": op, "system": s + suffix, "instructions_per_op": round(fig.get(op, s), 1)}
             for op in fig.ops for s in fig.systems if (op, s) in fig.rows]
-    with open(os.path.join(directory, "bench.json"), "w", encoding="utf-8") as f:
+
+
+def write_json(data, directory, name):
+    with open(os.path.join(directory, name + ".json"), "w", encoding="utf-8") as f:
         json.dump(data, f, indent=1)
         f.write("\n")
 
 
 def write_chart_data(fig, directory):
-    systems = ["overlayfs", "fusepass", "fuse-passthrough", "fuse-cached", "fuse"]
+    systems = ["bind", "overlayfs", "fusepass", "fuse-passthrough", "fuse-cached", "fuse"]
     if not set(systems) <= set(fig.systems):
         return
     with open(os.path.join(directory, "systems.dat"), "w", encoding="utf-8") as f:
@@ -199,19 +226,23 @@ def main():
     fig = Figures(path("systems"))
     if fig.ops:
         report_systems(fig)
-        write_json(fig, directory)
+        write_json(json_rows(fig), directory, "bench")
         write_chart_data(fig, directory)
     for part, report in (("hook", report_hook), ("bits", report_bits)):
         fig = Figures(path(part))
         if fig.ops:
             report(fig)
+            write_json(json_rows(fig), directory, part)
     new, old = Figures(path("unpoliced")), Figures(path("unpoliced-base"))
     if new.ops and old.ops:
         report_unpoliced(new, old)
+        write_json(json_rows(new) + json_rows(old, "-base"), directory, "unpoliced")
     if read(path("memory")):
         report_memory(read(path("memory")))
     if read(path("jobs")):
         report_jobs(read(path("jobs")), directory)
+    if goals:
+        print("\n" + "\n".join(goals))
 
 
 main()

@@ -13,13 +13,13 @@ set terminal svg size 1400,640 font "sans-serif,12" background rgb "white"
 set output dir."/operations.svg"
 set title "All systems (logarithmic)"
 set logscale y
-plot for [i=2:6] dir."/systems.dat" using i:xtic(1) title columnheader(i)
+plot for [i=2:7] dir."/systems.dat" using i:xtic(1) title columnheader(i)
 
 set output dir."/near.svg"
-set title "overlayfs and fusepass"
+set title "bind mount, overlayfs and fusepass"
 unset logscale y
 set yrange [0:*]
-plot for [i=2:3] dir."/systems.dat" using i:xtic(1) title columnheader(i), 1 notitle with lines lc rgb "black"
+plot for [i=2:4] dir."/systems.dat" using i:xtic(1) title columnheader(i), 1 notitle with lines lc rgb "black"
 
 if (system("test -s ".dir."/jobs.dat && echo yes") eq "yes") {
 	set terminal svg size 800,480 font "sans-serif,12" background rgb "white"

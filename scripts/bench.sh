@@ -6,8 +6,9 @@
 #     scripts/bench.sh [quick] [PART...]
 #
 # Parts: those of tests/vm/bench.sh, all by default. Figures go to build/bench/ as
-# PART.tsv, bench.json, report.md and charts; what was measured before and is not now
-# stays. BENCH_KERNEL and BENCH_BASE are other kernels than those in the cache.
+# PART.tsv, JSON, report.md and charts; what was measured before and is not now stays.
+# The tables are printed, and last what is to be 0 or small. BENCH_KERNEL and BENCH_BASE
+# are other kernels than those in the cache.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -85,6 +86,7 @@ together systems hook_and_bits
 together patched unpatched
 memory
 jobs_
-"$TOP/scripts/bench-report.py" "$out" | tee "$out/report.md"
+"$TOP/scripts/bench-report.py" "$out" >"$out/report.md"
 charts
-say "figures: ${out#"$TOP"/}/bench.json, report.md"
+say "figures: ${out#"$TOP"/}/*.json, report.md"
+cat "$out/report.md"

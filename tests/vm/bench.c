@@ -7,6 +7,7 @@
  *   bench tree DIRECTORY FILES PER-DIR     make a tree of empty files
  *   bench walk DIRECTORY                   stat all below it, print their number
  *   bench list                             names of the operations
+ *                                          (those in brackets: only with -o)
  *   bench mask                             what policies can pass, as a number
  *
  *   -r N   rounds (default 5)        -o 'OP;OP...'  only these operations
@@ -34,6 +35,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/fs.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -144,6 +148,85 @@ static void do_pwrite(int i)
 		die("pwrite");
 }
 
+/* Nothing is dirty: a wait for the disk is no number of instructions. */
+static void do_fsync(int i)
+{
+	ok(fsync(fds[i]), "fsync");
+}
+
+/* What is allocated already. */
+static void do_fallocate(int i)
+{
+	ok(fallocate(fds[i], 0, 0, BLOCK), "fallocate");
+}
+
+static void do_lseek(int i)
+{
+	ok(lseek(fds[i], 0, SEEK_DATA), "lseek");
+}
+
+/*
+ * All from one file, which is not written to: the access time of one that is would
+ * be set each time, and not by every system.
+ */
+static void do_copy_range(int i)
+{
+	off_t from = 0, to = 0;
+
+	if (copy_file_range(fds[0], &from, fds[i ? i : 1], &to, BLOCK, 0) !=
+	    BLOCK)
+		die("copy_file_range");
+}
+
+static void do_flock(int i)
+{
+	ok(flock(fds[i], LOCK_EX), "flock");
+	ok(flock(fds[i], LOCK_UN), "unlock");
+}
+
+static void do_getlk(int i)
+{
+	struct flock lock = { .l_type = F_WRLCK };
+
+	ok(fcntl(fds[i], F_GETLK, &lock), "F_GETLK");
+}
+
+static void lock_unlock(int i, int cmd)
+{
+	struct flock lock = { .l_type = F_WRLCK };
+
+	ok(fcntl(fds[i], cmd, &lock), "lock");
+	lock.l_type = F_UNLCK;
+	ok(fcntl(fds[i], cmd, &lock), "unlock");
+}
+
+static void do_setlk(int i)
+{
+	lock_unlock(i, F_SETLK);
+}
+
+static void do_setlkw(int i)
+{
+	lock_unlock(i, F_SETLKW);
+}
+
+static void do_getflags(int i)
+{
+	int flags;
+
+	ok(ioctl(fds[i], FS_IOC_GETFLAGS, &flags), "FS_IOC_GETFLAGS");
+}
+
+/* As chattr(1) does: what is there, with one flag changed. */
+static void do_setflags(int i)
+{
+	int flags;
+
+	ok(ioctl(fds[i], FS_IOC_GETFLAGS, &flags), "FS_IOC_GETFLAGS");
+	flags = round_nr & 1 ? flags | FS_NODUMP_FL : flags & ~FS_NODUMP_FL;
+	ok(ioctl(fds[i], FS_IOC_SETFLAGS, &flags), "FS_IOC_SETFLAGS");
+}
+
 static void do_chmod(int i)
 {
 	ok(chmod(names[i], round_nr & 1 ? 0600 : 0640), "chmod");
@@ -186,6 +269,11 @@ static void do_listxattr(int i)
 	ok(listxattr(names[i], list, sizeof(list)), "listxattr");
 }
 
+static void do_removexattr(int i)
+{
+	ok(removexattr(names[i], "user.extra"), "removexattr");
+}
+
 static void do_readlink(int i)
 {
 	char target[64];
@@ -209,6 +297,12 @@ static void do_link(int i)
 static void do_rename(int i)
 {
 	ok(rename(names[i], moved[i]), "rename");
+}
+
+static void do_rename_flags(int i)
+{
+	ok(renameat2(AT_FDCWD, names[i], AT_FDCWD, moved[i], RENAME_NOREPLACE),
+	   "renameat2");
 }
 
 static void do_unlink(int i)
@@ -239,6 +333,12 @@ static void do_create_write(int i)
 	if (write(fd, block, BLOCK) != BLOCK)
 		die("write");
 	close(fd);
+}
+
+static void do_tmpfile(int i)
+{
+	(void)i;
+	close(ok(open(".", O_TMPFILE | O_RDWR, 0600), "O_TMPFILE"));
 }
 
 /* Operations on the whole directory --------------------------------------- */
@@ -290,6 +390,18 @@ static void list_stat_acl(const char *name)
 	if (lgetxattr(name, "system.posix_acl_access", acl, sizeof(acl)) >= 0 ||
 	    errno != ENODATA)
 		die("there should be no ACL");
+}
+
+static void do_opendir(int i)
+{
+	(void)i;
+	close(list_open());
+}
+
+static void do_fsyncdir(int i)
+{
+	(void)i;
+	ok(fsync(list_fd), "fsync");
 }
 
 static void do_readdir(int i)
@@ -367,6 +479,22 @@ static void close_and_sync(void)
 	settle();
 }
 
+static void open_list(void)
+{
+	list_fd = list_open();
+}
+
+static void close_list(void)
+{
+	close(list_fd);
+}
+
+static void set_extra(void)
+{
+	for (int i = 0; i < files; i++)
+		ok(setxattr(names[i], "user.extra", "value", 5, 0), "setxattr");
+}
+
 static void make_one(int i)
 {
 	close(ok(open(names[i], O_CREAT | O_EXCL | O_WRONLY, 0644), "create"));
@@ -431,6 +559,7 @@ enum {
 	COLD	= 1,	/* caches are dropped first; otherwise it is run once */
 	WHOLE	= 2,	/* on the directory: the figure is per entry */
 	ONCE	= 4,	/* cannot be done again without ->after */
+	NAMED	= 8,	/* only if it is asked for with -o */
 };
 
 static const struct op ops[] = {
@@ -467,6 +596,22 @@ static const struct op ops[] = {
 	{ "access", "d", do_access, NULL, NULL, 0 },
 	{ "statx with birth time", "d", do_statx, NULL, NULL, 0 },
 	{ "statfs", "d", do_statfs, NULL, NULL, 0 },
+	{ "fsync, clean", "d", do_fsync, open_write, close_all, 0 },
+	{ "fallocate", "d", do_fallocate, open_write, close_and_sync, 0 },
+	{ "lseek, data", "d", do_lseek, open_read, close_all, 0 },
+	{ "copy_file_range 4K", "d", do_copy_range, open_write, close_and_sync, 0 },
+	{ "flock+unlock", "d", do_flock, open_read, close_all, 0 },
+	{ "removexattr", "d", do_removexattr, set_extra, settle, ONCE | NAMED },
+	{ "open+close directory", "d", do_opendir, NULL, NULL, NAMED },
+	{ "fsync of a directory", "d", do_fsyncdir, open_list, close_list, NAMED },
+	{ "F_GETLK", "d", do_getlk, open_write, close_all, NAMED },
+	{ "F_SETLK+unlock", "d", do_setlk, open_write, close_all, NAMED },
+	{ "F_SETLKW+unlock", "d", do_setlkw, open_write, close_all, NAMED },
+	{ "FS_IOC_GETFLAGS", "d", do_getflags, open_read, close_all, NAMED },
+	{ "chattr", "d", do_setflags, open_read, close_and_sync, NAMED },
+	{ "rename with flags", "w", do_rename_flags, make_all, unlink_moved,
+	  ONCE | NAMED },
+	{ "tmpfile+close", "w", do_tmpfile, NULL, settle, NAMED },
 };
 
 static const struct op nothing = { "nothing", "d", do_nothing, NULL, NULL, 0 };
@@ -484,7 +629,7 @@ static bool op_wanted(const struct op *op)
 		p = strchr(p, ';');
 		p = p ? p + 1 : NULL;
 	}
-	return !only;
+	return !only && !(op->flags & NAMED);
 }
 
 /* Measuring ---------------------------------------------------------------- */
@@ -756,7 +901,7 @@ static int cmd_walk(const char *dir)
 static int cmd_list(void)
 {
 	for (int i = 0; i < NOPS; i++)
-		puts(ops[i].name);
+		printf(ops[i].flags & NAMED ? "(%s)\n" : "%s\n", ops[i].name);
 	return 0;
 }
 
@@ -776,7 +921,7 @@ int main(int argc, char **argv)
 	}
 	argc -= optind;
 	argv += optind;
-	if (rounds < 1 || rounds > MAX_ROUNDS || files < 1 || files > MAX_FILES)
+	if (rounds < 1 || rounds > MAX_ROUNDS || files < 2 || files > MAX_FILES)
 		return 1;
 	make_names();
 	if (argc == 1 && !strcmp(argv[0], "list"))
