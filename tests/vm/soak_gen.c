@@ -351,6 +351,9 @@ static void gen_read(struct generator *g, struct op *op)
 	op->how = below(g, 4);
 	op->len = pick_len(g);
 	op->off = pick_off(g);
+	/* To read nothing is an access on tmpfs, and nothing at all on others. */
+	if (op->kind == OP_read && !op->len)
+		op->len = 1;
 }
 
 static void gen_write(struct generator *g, struct op *op)

@@ -131,7 +131,7 @@ static const char *differs(const struct look *a, const struct look *b,
 			return fields[i].name;
 	if (!exact && exactness.times && a->changed >= 0 && b->changed >= 0 &&
 	    a->changed != b->changed)
-		return "changed times";
+		return "changed_times";
 	return NULL;
 }
 

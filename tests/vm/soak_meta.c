@@ -268,12 +268,14 @@ void do_set_flags(struct doing *d)
 	int fd = ioctl_fd(d), flags = 0;
 
 	put_ok(d, fd);
-	put_ok(d, ioctl(fd, FS_IOC_GETFLAGS, &flags));
-	flags = (flags & ~OURS) | d->op->flags;
-	put_ok(d, ioctl(fd, FS_IOC_SETFLAGS, &flags));
-	flags = 0;
-	ioctl(fd, FS_IOC_GETFLAGS, &flags);
-	put(d, "flags", flags);
+	/* Where there are none, who may set them is as good as undefined. */
+	if (put_ok(d, ioctl(fd, FS_IOC_GETFLAGS, &flags)) >= 0) {
+		flags = (flags & ~OURS) | d->op->flags;
+		put_ok(d, ioctl(fd, FS_IOC_SETFLAGS, &flags));
+		flags = 0;
+		ioctl(fd, FS_IOC_GETFLAGS, &flags);
+		put(d, "flags", flags);
+	}
 	close(fd);
 }
 
