@@ -6,8 +6,9 @@
 #
 #     scripts/check.sh PART...
 #
-# Parts: host, series, vmlinux, vm, workload, vm-base (the kernel without the series), vm-debug-short, vm-debug, kmemleak,
-# soak (long; SOAK_EXT4, SOAK_OTHER and SOAK_PROCS are the numbers of operations, SEED is the first of the random ones).
+# Parts: host, series, vmlinux, vm, workload, vm-base (the kernel without the series),
+# vm-debug-short, vm-debug, kmemleak, soak (long; SOAK_EXT4, SOAK_OTHER and SOAK_PROCS are the
+# numbers of operations, SEED is the first of the random ones).
 
 . "$(dirname "$0")/lib.sh"
 
@@ -65,13 +66,14 @@ tap_counts() {	# FILE
 	"$TOP/tests/tap-sum.sh" "$1" | tail -n 1
 }
 
-# The suite, or another script, in a guest. Its output is kept apart from what vmtest.sh itself has to say,
-# and how the guest ended is a test of its own.
+# The suite, or another script, in a guest. Its output is kept apart from what vmtest.sh
+# itself has to say, and how the guest ended is a test of its own.
 run_vm() {	# NAME KERNEL ARGUMENT...
 	local name=$1 kernel=$2 script=${VM_SCRIPT:-$suite} status=0 start=$SECONDS
 	shift 2
 	if [ ! -x "$script" ]; then
-		printf '1..0 # SKIP no %s\n' "${script#"$TOP"/}" >"$TAP/$name.tap"
+		printf '1..1\nnot ok 1 - %s # %s is not executable\n' "$name" "${script#"$TOP"/}" |
+			tee "$TAP/$name.tap"
 		return
 	fi
 	say "$name ..."

@@ -45,6 +45,31 @@ done_testing() {
 	echo "1..$tap_n"
 }
 
+# A checkout and a cache of their own, for tests of scripts that change them: in $work/top
+# and $work/cache, without anybody's mirror or kernel.
+make_checkout() {
+	unset KERNEL_SRC FUSEPASS_LOCKED V
+	export XDG_CACHE_HOME=$work/cache
+	mkdir -p "$work/top/kernel/patches" "$work/cache"
+	cp -r scripts "$work/top"
+}
+
+# Runs a command; what it says goes to $work/said and $work/err.
+run_quietly() {	# COMMAND...
+	"$@" >"$work/said" 2>"$work/err"
+	local status=$?
+	sed 's/^/said: /' "$work/said"
+	sed 's/^/err: /' "$work/err"
+	return $status
+}
+
+# The command fails, and stderr is this one line.
+fails_with() {	# LINE COMMAND...
+	local line=$1
+	shift
+	! run_quietly "$@" && [ "$(cat "$work/err")" = "$line" ]
+}
+
 # Files of the checkout that are under version control or about to be.
 repo_files() {	# [PATHSPEC...]
 	git ls-files --cached --others --exclude-standard -- "$@" |

@@ -94,6 +94,35 @@ test_replace_changes_what_passes() {
 	expect_asked_0 "mirror again"
 }
 
+# FUSE_PASSTHROUGH_OP_LOOKUP, _GETATTR, _OPEN and _READ, of fusepass_abi.h
+lookup_getattr=$((1 << 0 | 1 << 2))
+open_read=$((1 << 13 | 1 << 14))
+
+test_policy_of_a_file_takes_its_knob_and_is_replaced() {
+	local file=$tests/bpf/bench.bpf.o
+	works fusepass mount src mnt
+	works fusepass policy attach -k ops=$lookup_getattr "$file" mnt
+	contains fusepass policy show mnt -- "policy bench"
+	stat mnt >/dev/null
+	reset_counts
+	stat mnt/a.txt mnt/dir/c.h >/dev/null || fail "stat"
+	expect_asked_0 "what the knob names"
+	[ "$(cat mnt/a.txt)" = "text of a" ] || fail "cat"
+	expect_asked OPEN
+	[ "$(asked LOOKUP)" -eq 0 ] || fail "LOOKUP reached the server"
+	works fusepass policy replace -k ops=$((lookup_getattr | open_read)) "$file" mnt
+	cat mnt/a.txt mnt/dir/c.h >/dev/null
+	reset_counts
+	cat mnt/a.txt mnt/dir/c.h >/dev/null || fail "cat"
+	expect_asked_0 "with more in the knob"
+	ls mnt >/dev/null
+	expect_asked OPENDIR
+	works fusepass policy replace mirror mnt
+	reset_counts
+	same_as_native
+	expect_asked_0 "mirror in the place of a file"
+}
+
 # Like native, whatever the policy
 
 lockstep() {	# LABEL POLICY...
@@ -136,11 +165,17 @@ test_attach_to_what_is_not_fuse_is_refused() {
 	refused 2 "missing" fusepass policy attach mirror missing
 }
 
+# In text there is the heading, in JSON an empty list.
+no_policy_is_listed() {
+	[ "$(fusepass policy list | sed 1d)" = "" ] || fail "listed: $(fusepass policy list)"
+	contains fusepass -j policy list -- '"policies":[]'
+}
+
 test_unknown_policy_and_knob_are_refused() {
 	works fusepass mount src mnt
 	refused 2 "nosuch" fusepass policy attach nosuch mnt
 	refused 2 "nosuch" fusepass policy attach -k nosuch=1 suffix mnt
-	contains fusepass policy list --
+	no_policy_is_listed
 	works fusepass policy attach mirror mnt
 }
 
@@ -164,7 +199,7 @@ test_killed_server_leaves_passed_files_readable() {
 	works fusepass mount --policy mirror src mnt
 	local id pid
 	exec 7<mnt/dir/sub/d.txt
-	id=$(fusepass -j stat mnt | sed 's/.*"connection":\([0-9]*\).*/\1/')
+	id=$(connection)
 	pid=$(pgrep -f "fusepass mount --policy mirror src mnt" | head -n 1)
 	[ -n "$pid" ] || fail "no server process"
 	kill -9 "$pid"
@@ -175,12 +210,47 @@ test_killed_server_leaves_passed_files_readable() {
 	[ ! -e "/sys/fs/fuse/connections/$id" ] || fail "connection $id is left"
 }
 
+test_foreground_server_ends_on_sigterm_and_detaches() {
+	local pid id i status=0
+	fusepass mount --foreground --policy mirror src mnt >server.out 2>&1 &
+	pid=$!
+	for ((i = 0; i < 100; i++)); do
+		fusepass policy list | grep -q "$PWD/mnt" && break
+		sleep 0.1
+	done
+	contains fusepass policy list -- mirror "$PWD/mnt"
+	same_as_native
+	id=$(connection)
+	[ -e "/sys/fs/bpf/fusepass/$id" ] || fail "the link is not pinned"
+	kill -TERM "$pid"
+	wait "$pid" || status=$?
+	[ "$status" -eq 0 ] || fail "status $status: $(cat server.out)"
+	! mountpoint -q mnt || fail "still mounted"
+	[ ! -e "/sys/fs/bpf/fusepass/$id" ] || fail "the pin is left"
+	no_policy_is_listed
+	eventually_no_link
+}
+
+# The kernel frees a link after a grace period.
+eventually_no_link() {
+	local i
+	for ((i = 0; i < 50; i++)); do
+		bpftool link list | grep -q struct_ops || return 0
+		sleep 0.1
+	done
+	fail "a link is left: $(bpftool link list)"
+}
+
+connection() {
+	fusepass -j stat mnt | sed 's/.*"connection":\([0-9]*\).*/\1/'
+}
+
 test_unmount_with_a_policy_leaves_nothing_behind() {
 	works fusepass mount --policy mirror src mnt
 	same_as_native
 	umount mnt || fail "umount"
 	sleep 0.5
-	case $(fusepass policy list) in *mnt*) fail "still listed" ;; esac
+	no_policy_is_listed
 	# The same directory can be mounted and policed again.
 	works fusepass mount --policy mirror src mnt
 	same_as_native
@@ -208,7 +278,7 @@ test_bpftool_shows_ops_link_program_and_counters() {
 	local id
 	works fusepass mount --policy mirror src mnt
 	same_as_native
-	id=$(fusepass -j stat mnt | sed 's/.*"connection":\([0-9]*\).*/\1/')
+	id=$(connection)
 	contains bpftool struct_ops list -- mirror fuse_policy_ops
 	contains bpftool link list -- struct_ops
 	contains bpftool prog list -- mirror_lookup struct_ops
@@ -216,18 +286,63 @@ test_bpftool_shows_ops_link_program_and_counters() {
 	contains bpftool map dump name counters -- lookups passed asked negative
 }
 
-test_counters_of_the_policy_add_up() {
+# What the policy has counted, of all CPUs, from the dump with names and types.
+counted() {	# MEMBER
+	bpftool map dump name counters | awk -F: -v member="$1" '
+		{ gsub(/[" ,]/, "") }
+		$1 == member { n += $2; seen = 1 }
+		END { print seen ? n : "none" }'
+}
+
+# Whatever the policy, each lookup is in one of three.
+counters_add_up() {
+	[ "$(counted lookups)" -eq \
+	  $(($(counted passed) + $(counted negative) + $(counted asked))) ] ||
+		fail "counters: $(bpftool map dump name counters)"
+}
+
+test_counters_of_mirror_add_up() {
 	works fusepass mount --policy mirror src mnt
 	cat mnt/a.txt >/dev/null
 	stat mnt/none >/dev/null 2>&1
-	bpftool map dump name counters | awk -F: '
-		/"(lookups|passed|negative|asked|created|listed)"/ {
-			gsub(/[" ,]/, ""); n[$1] += $2
-		}
-		END {
-			exit !(n["lookups"] >= 2 && n["negative"] >= 1 && n["asked"] == 0 &&
-			       n["lookups"] == n["passed"] + n["negative"] + n["asked"])
-		}' || fail "counters: $(bpftool map dump name counters)"
+	counters_add_up
+	[ "$(counted lookups)" -ge 2 ] || fail "lookups"
+	[ "$(counted negative)" -ge 1 ] || fail "a name that is not there"
+	[ "$(counted asked)" -eq 0 ] || fail "mirror has asked"
+	[ "$(counted created)" -eq 0 ] || fail "nothing was created"
+	touch mnt/new
+	[ "$(counted created)" -ge 1 ] || fail "a file was created"
+	ls -l mnt/dir >/dev/null
+	counters_add_up
+}
+
+test_counters_of_suffix_tell_names_apart() {
+	local passed
+	works fusepass mount --policy suffix -k suffixes=.txt src mnt
+	cat mnt/a.txt >/dev/null
+	[ "$(counted asked)" -eq 0 ] || fail "asked for a matching name"
+	passed=$(counted passed)
+	[ "$passed" -ge 1 ] || fail "a matching name"
+	stat mnt/none.txt >/dev/null 2>&1
+	[ "$(counted negative)" -eq 1 ] || fail "a matching name that is not there"
+	cat mnt/b.dat >/dev/null
+	stat mnt/none.dat >/dev/null 2>&1
+	[ "$(counted asked)" -ge 2 ] || fail "names that do not match"
+	[ "$(counted passed)" -eq "$passed" ] || fail "passed a name that does not match"
+	[ "$(counted negative)" -eq 1 ] || fail "passed a missing name that does not match"
+	counters_add_up
+}
+
+# Its verdict is always to pass: what the server does is outside of the mask.
+test_counters_of_readonly_pass_every_name() {
+	works fusepass mount --policy readonly src mnt
+	same_as_native
+	chmod 600 mnt/a.txt || fail "chmod"
+	expect_asked SETATTR
+	[ "$(counted passed)" -ge 6 ] || fail "names"
+	[ "$(counted negative)" -ge 1 ] || fail "a name that is not there"
+	[ "$(counted asked)" -eq 0 ] || fail "a name was the server's"
+	counters_add_up
 }
 
 test_list_show_and_stat_tell_about_the_mount() {

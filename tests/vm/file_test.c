@@ -21,9 +21,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -37,6 +39,8 @@
 #ifndef RWF_NOAPPEND
 #define RWF_NOAPPEND	0x00000020
 #endif
+
+#define TRACING "/sys/kernel/tracing/"
 
 static int32_t dir_id;
 static uint64_t dir_mask;
@@ -533,6 +537,49 @@ TEST(fallocate_by_the_server_clears_suid)
 	expect_fallocate_clears_suid(ALL_BUT(RF_OP_FALLOCATE));
 }
 
+/* The file is open since it had no such bits. */
+
+static int ftruncate_fd(void *p)
+{
+	OK(ftruncate(*(int *)p, 3));
+	return 0;
+}
+
+static void expect_ftruncate_clears_suid(uint64_t mask)
+{
+	struct rf *rf = mount_dir(mask);
+	struct stat st;
+	int fd;
+
+	OK(chmod("b/d/f", 0777));
+	fd = open_f(O_RDWR);
+	OK(fstat(fd, &st));
+	EQ(st.st_mode & 07777, 0777);
+	OK(chmod("b/d/f", 06777));
+	EQ(as_uid(1000, ftruncate_fd, &fd), 0);
+	EQ(rf_count(rf, FUSE_SETATTR), mask & RF_OP_SETATTR ? 0 : 1);
+	EQ(size_of("b/d/f"), 3);
+	OK(stat("b/d/f", &st));
+	EQ(st.st_mode & 07777, 0777);
+	OK(fstat(fd, &st));
+	EQ(st.st_mode & 07777, 0777);
+	/* Root keeps them. */
+	OK(chmod("b/d/f", 06777));
+	OK(ftruncate(fd, 2));
+	OK(stat("b/d/f", &st));
+	EQ(st.st_mode & 07777, 06777);
+}
+
+TEST(ftruncate_clears_suid_that_was_set_since_the_open)
+{
+	expect_ftruncate_clears_suid(RF_OPS);
+}
+
+TEST(ftruncate_by_the_server_clears_suid_that_was_set_since_the_open)
+{
+	expect_ftruncate_clears_suid(ALL_BUT(RF_OP_SETATTR));
+}
+
 /* lseek */
 
 static void make_hole(void)
@@ -696,6 +743,130 @@ TEST(copy_by_the_server_clears_suid)
 	expect_copy_clears_suid(ALL_BUT(COPY_OPS));
 }
 
+TEST(copy_works_once_the_file_is_no_longer_for_appending)
+{
+	struct rf *rf = mount_dir(RF_OPS);
+	int in = open_f(O_RDONLY), out = open_file("m/d/g", O_RDWR | O_APPEND);
+	off_t from = 7, to = 1;
+
+	ERR(copy_file_range(in, &from, out, &to, 6, 0), EBADF);
+	OK(fcntl(out, F_SETFL, 0));
+	expect_copy(in, out);
+	OK(fcntl(out, F_SETFL, O_APPEND));
+	ERR(copy_file_range(in, &from, out, &to, 6, 0), EBADF);
+	expect_silence(rf);
+}
+
+/* Splicing: what was not written stays in the pipe. Without it a second splice would
+ * wait for more. */
+
+static int bytes_in(int fd)
+{
+	int n;
+
+	OK(ioctl(fd, FIONREAD, &n));
+	return n;
+}
+
+static void expect_in_pipe(int fd, const char *text)
+{
+	char buf[32] = "";
+
+	EQ(bytes_in(fd), strlen(text));
+	EQ(read(fd, buf, sizeof(buf)), strlen(text));
+	CHECK(!strcmp(buf, text));
+}
+
+static int splice_beyond_limit(void *path)
+{
+	struct rlimit lim = { 4096, 4096 };
+	off_t at = 4090;
+	int p[2], fd;
+
+	signal(SIGXFSZ, SIG_IGN);
+	OK(setrlimit(RLIMIT_FSIZE, &lim));
+	fd = open_file(path, O_RDWR);
+	OK(pipe(p));
+	EQ(write(p[1], "0123456789abcdef", 16), 16);
+	EQ(splice(p[0], NULL, fd, &at, 16, 0), 6);
+	EQ(at, 4096);
+	EQ(bytes_in(p[0]), 10);
+	ERR(splice(p[0], NULL, fd, &at, 10, 0), EFBIG);
+	expect_in_pipe(p[0], "6789abcdef");
+	return 0;
+}
+
+static struct rf *expect_splice_to_limit(uint64_t mask)
+{
+	struct rf *rf = mount_dir(mask);
+
+	put_file("native", "", 0644);
+	EQ(in_child(splice_beyond_limit, "native"), 0);
+	EQ(in_child(splice_beyond_limit, "m/d/g"), 0);
+	EQ(size_of("b/d/g"), 4096);
+	CHECK(!strcmp(get_file("b/d/g") + 4090, "012345"));
+	return rf;
+}
+
+TEST(splice_to_the_file_size_limit_leaves_the_rest_in_the_pipe)
+{
+	EQ(rf_count(expect_splice_to_limit(RF_OPS), FUSE_WRITE), 0);
+}
+
+TEST(splice_to_the_file_size_limit_by_the_server_leaves_the_rest_in_the_pipe)
+{
+	EQ(rf_count(expect_splice_to_limit(ALL_BUT(RF_OP_WRITE)), FUSE_WRITE), 1);
+}
+
+static void expect_short_splices(struct rf *rf, const char *path, const char *at)
+{
+	int fd = open_file(path, O_RDWR), p[2];
+	loff_t off = 0;
+
+	rf->conf.short_write = 5;
+	OK(pipe(p));
+	EQ(write(p[1], "0123456789abcdef", 16), 16);
+	EQ(splice(p[0], NULL, fd, &off, 16, 0), 5);
+	EQ(off, 5);
+	CHECK(file_is(at, "01234"));
+	EQ(bytes_in(p[0]), 11);
+	EQ(splice(p[0], NULL, fd, &off, 16, 0), 5);
+	expect_in_pipe(p[0], "abcdef");
+	CHECK(file_is(at, "0123456789"));
+	EQ(rf_count(rf, FUSE_WRITE), 2);
+}
+
+TEST(splice_of_which_the_server_writes_less_leaves_the_rest_in_the_pipe)
+{
+	expect_short_splices(mount_dir(ALL_BUT(RF_OP_WRITE)), "m/d/g", "b/d/g");
+}
+
+/* syncfs(2) has no bit: what was written by passing is not the server's to sync. */
+TEST(syncfs_reaches_the_backing_file_system)
+{
+	static const char event[] = TRACING "events/ext4/ext4_sync_fs/enable";
+	char line[64];
+	struct stat st;
+	int fd;
+
+	if (access(event, W_OK))
+		test_skip("no tracepoint %s", event);
+	mount_dir(RF_OPS);
+	OK(stat("b", &st));
+	snprintf(line, sizeof(line), "ext4_sync_fs: dev %u,%u wait 1",
+		 major(st.st_dev), minor(st.st_dev));
+	fd = open_f(O_RDWR);
+	EQ(write(fd, "written", 7), 7);
+	close(OK(open(TRACING "trace", O_WRONLY | O_TRUNC)));
+	set_sysctl(event, "1");
+	OK(fstat(fd, &st));
+	CHECK(!strstr(get_file(TRACING "trace"), line));
+	OK(syncfs(fd));
+	set_sysctl(event, "0");
+	if (!strstr(get_file(TRACING "trace"), line))
+		FAIL("no \"%s\"", line);
+}
+
 /* Reflink */
 
 static int clone_file(const char *from, const char *to)
@@ -762,8 +933,10 @@ static void make_xfs(const char *at)
 	snprintf(cmd, sizeof(cmd),
 		 "truncate -s 400M x.img && mkfs.xfs -q -m reflink=1 x.img && "
 		 "mkdir %s && mount -o loop x.img %s", at, at);
-	if (system(cmd))
+	if (system("grep -qw xfs /proc/filesystems && command -v mkfs.xfs >/dev/null"))
 		test_skip("no xfs in this kernel, or no mkfs.xfs");
+	if (system(cmd))
+		FAIL("no xfs made or mounted: %s", cmd);
 }
 
 static struct rf *mount_on_xfs(uint64_t mask)

@@ -37,10 +37,17 @@ struct path {
 
 struct mnt_idmap;
 struct iattr;
+struct vm_area_struct;
 
 #pragma clang attribute pop
 
-enum { HOOK_OPEN, HOOK_PERMISSION, HOOK_SETATTR, HOOK_GETATTR, HOOK_GETXATTR, HOOKS };
+/* What makes, removes and moves names is about their directory. */
+enum {
+	HOOK_OPEN, HOOK_PERMISSION, HOOK_SETATTR, HOOK_GETATTR, HOOK_GETXATTR,
+	HOOK_SETXATTR, HOOK_LISTXATTR, HOOK_REMOVEXATTR, HOOK_READLINK, HOOK_STATFS,
+	HOOK_FILE_PERMISSION, HOOK_MMAP, HOOK_CREATE, HOOK_MKDIR, HOOK_MKNOD, HOOK_SYMLINK,
+	HOOK_LINK, HOOK_UNLINK, HOOK_RMDIR, HOOK_RENAME, HOOKS
+};
 
 struct {
 	__u64 ino;
@@ -87,4 +94,99 @@ SEC("lsm/inode_getxattr")
 int BPF_PROG(on_getxattr, struct dentry *dentry, const char *name, int ret)
 {
 	return judge(BPF_CORE_READ(dentry, d_inode), HOOK_GETXATTR, ret);
+}
+
+SEC("lsm/inode_setxattr")
+int BPF_PROG(on_setxattr, struct mnt_idmap *idmap, struct dentry *dentry, const char *name,
+	     const void *value, unsigned long size, int flags, int ret)
+{
+	return judge(BPF_CORE_READ(dentry, d_inode), HOOK_SETXATTR, ret);
+}
+
+SEC("lsm/inode_listxattr")
+int BPF_PROG(on_listxattr, struct dentry *dentry, int ret)
+{
+	return judge(BPF_CORE_READ(dentry, d_inode), HOOK_LISTXATTR, ret);
+}
+
+SEC("lsm/inode_removexattr")
+int BPF_PROG(on_removexattr, struct mnt_idmap *idmap, struct dentry *dentry, const char *name,
+	     int ret)
+{
+	return judge(BPF_CORE_READ(dentry, d_inode), HOOK_REMOVEXATTR, ret);
+}
+
+SEC("lsm/inode_readlink")
+int BPF_PROG(on_readlink, struct dentry *dentry, int ret)
+{
+	return judge(BPF_CORE_READ(dentry, d_inode), HOOK_READLINK, ret);
+}
+
+SEC("lsm/sb_statfs")
+int BPF_PROG(on_statfs, struct dentry *dentry, int ret)
+{
+	return judge(BPF_CORE_READ(dentry, d_inode), HOOK_STATFS, ret);
+}
+
+SEC("lsm/file_permission")
+int BPF_PROG(on_file_permission, struct file *file, int mask, int ret)
+{
+	return judge(BPF_CORE_READ(file, f_inode), HOOK_FILE_PERMISSION, ret);
+}
+
+/* mmap_file is called for the file that was asked for, this for what is behind it. */
+SEC("lsm/mmap_backing_file")
+int BPF_PROG(on_mmap, struct vm_area_struct *vma, struct file *backing, struct file *user,
+	     int ret)
+{
+	return judge(BPF_CORE_READ(backing, f_inode), HOOK_MMAP, ret);
+}
+
+SEC("lsm/inode_create")
+int BPF_PROG(on_create, struct inode *dir, struct dentry *dentry, int mode, int ret)
+{
+	return judge(dir, HOOK_CREATE, ret);
+}
+
+SEC("lsm/inode_mkdir")
+int BPF_PROG(on_mkdir, struct inode *dir, struct dentry *dentry, int mode, int ret)
+{
+	return judge(dir, HOOK_MKDIR, ret);
+}
+
+SEC("lsm/inode_mknod")
+int BPF_PROG(on_mknod, struct inode *dir, struct dentry *dentry, int mode, int dev, int ret)
+{
+	return judge(dir, HOOK_MKNOD, ret);
+}
+
+SEC("lsm/inode_symlink")
+int BPF_PROG(on_symlink, struct inode *dir, struct dentry *dentry, const char *target, int ret)
+{
+	return judge(dir, HOOK_SYMLINK, ret);
+}
+
+SEC("lsm/inode_link")
+int BPF_PROG(on_link, struct dentry *old, struct inode *dir, struct dentry *new, int ret)
+{
+	return judge(dir, HOOK_LINK, ret);
+}
+
+SEC("lsm/inode_unlink")
+int BPF_PROG(on_unlink, struct inode *dir, struct dentry *dentry, int ret)
+{
+	return judge(dir, HOOK_UNLINK, ret);
+}
+
+SEC("lsm/inode_rmdir")
+int BPF_PROG(on_rmdir, struct inode *dir, struct dentry *dentry, int ret)
+{
+	return judge(dir, HOOK_RMDIR, ret);
+}
+
+SEC("lsm/inode_rename")
+int BPF_PROG(on_rename, struct inode *old_dir, struct dentry *old, struct inode *new_dir,
+	     struct dentry *new, int ret)
+{
+	return judge(new_dir, HOOK_RENAME, ret);
 }

@@ -569,13 +569,25 @@ TEST(flags_tell_open_exclusive_create_and_rename_target)
 	struct rf *rf = mount_tree();
 	struct pol *p = pol_attach(rf, 0);
 
+	/* Each name is cold: what is cached is not judged again. */
 	close(OK(open("m/f", O_RDONLY)));
-	CHECK(pol_calls(p, "f", 0) >= 1);
+	EQ(pol_calls(p, "f", 0), 1);
+	EQ(pol_call(p, "f")->flags, POL_OPEN);
+	OK(lookup("m/g"));
+	EQ(pol_calls(p, "g", 0), 1);
+	EQ(pol_call(p, "g")->flags, 0);
+	close(OK(open("m/plain", O_CREAT | O_WRONLY, 0600)));
+	EQ(pol_calls(p, "plain", POL_OPEN), 1);
+	EQ(pol_calls(p, "plain", POL_EXCL), 0);
+	EQ(pol_calls(p, "plain", POL_CREATE), 1);
 	close(OK(open("m/excl", O_CREAT | O_EXCL | O_WRONLY, 0600)));
-	CHECK(pol_calls(p, "excl", POL_CREATE) >= 1);
+	EQ(pol_calls(p, "excl", POL_OPEN | POL_EXCL), 1);
+	EQ(pol_calls(p, "excl", POL_CREATE), 1);
 	OK(rename("m/excl", "m/target"));
-	CHECK(pol_calls(p, "target", POL_RENAME_TARGET) >= 1);
-	EQ(pol_calls(p, "f", POL_RENAME_TARGET | POL_CREATE), 0);
+	EQ(pol_calls(p, "target", POL_RENAME_TARGET), 1);
+	EQ(pol_calls(p, "target", POL_OPEN), 0);
+	EQ(pol_calls(p, "f", POL_RENAME_TARGET), 0);
+	EQ(pol_calls(p, "f", POL_CREATE), 0);
 }
 
 /* No lookup, no cost */
@@ -642,7 +654,8 @@ TEST(verdict_0_of_a_directory_leaves_all_beneath_to_the_server)
 
 TEST(negative_verdict_fails_the_lookup_with_it)
 {
-	static const int errors[] = { EPERM, EACCES, ENOENT, EIO, ENOSPC };
+	/* The last is the largest that is no number of the kernel's own. */
+	static const int errors[] = { EPERM, EACCES, ENOENT, EIO, ENOSPC, 511 };
 	struct rf *rf = mount_tree();
 	struct pol *p = pol_attach(rf, 0);
 
@@ -662,7 +675,8 @@ TEST(negative_verdict_fails_the_lookup_with_it)
 
 TEST(verdict_out_of_range_asks_the_server_and_is_counted)
 {
-	static const int bad[] = { 2, 99, -4096, -5000, INT32_MAX, INT32_MIN };
+	static const int bad[] = { 2, 99, -512, -513, -4095, -4096, -5000,
+				   INT32_MAX, INT32_MIN };
 	struct rf *rf = mount_tree();
 	struct pol *p = pol_attach(rf, 0);
 
@@ -720,6 +734,45 @@ TEST(only_enoent_hides_from_a_listing)
 	pol_rule(p, "g", 0);
 	pol_rule(p, "d", 99);
 	EQ(dir_count("m"), dir_count("b"));
+}
+
+static int list_and_look(void *p)
+{
+	bool hidden = *(bool *)p;
+
+	EQ(dir_has("m", "f"), !hidden);
+	CHECK(dir_has("m", "g"));
+	if (hidden)
+		ERR(lookup("m/f"), ENOENT);
+	else
+		OK(lookup("m/f"));
+	return 0;
+}
+
+/* The listing is read with the rights of whoever attached the policy. */
+TEST(names_of_a_listing_are_judged_for_the_caller)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, POL_F_HIDES);
+	bool yes = true, no = false;
+	struct rule *r;
+
+	r = pol_rule(p, "f", -ENOENT);
+	r->by_caller = 1;
+	r->caller = 1000;
+	EQ(as_uid(1000, list_and_look, &yes), 0);
+	CHECK(pol_calls(p, "f", POL_READDIR) >= 1);
+	EQ(pol_call(p, "f")->caller, 1000);
+	EQ(pol_call(p, "g")->caller, 1000);
+	EQ(as_uid(1001, list_and_look, &no), 0);
+	EQ(pol_call(p, "g")->caller, 1001);
+	drop_caches();
+	EQ(as_uid(0, list_and_look, &no), 0);
+	/* A listing opened by one and read by another is the reader's. */
+	drop_caches();
+	r->caller = 0;
+	EQ(as_uid(1000, list_and_look, &no), 0);
+	EQ(rf_count_all(rf), 0);
 }
 
 /* What is hidden is there: it can be neither made again nor written over, and no
@@ -819,8 +872,8 @@ TEST(rename_without_replacing_onto_a_hidden_name_is_refused)
 	OK(renameat2(AT_FDCWD, "m/g", AT_FDCWD, "m/g2", RENAME_NOREPLACE));
 }
 
-/* A directory that was opened under another policy: the rules of now have not
- * seen it, and what they hide must not show. */
+/* A directory that was opened under another policy: what the rules of now hide must
+ * not show. */
 
 static int count_entries(int dir)
 {
@@ -838,7 +891,7 @@ static int count_entries(int dir)
 	return n;
 }
 
-TEST(listing_through_a_directory_opened_under_another_policy_is_estale)
+TEST(listing_through_a_directory_opened_under_another_policy_is_by_the_rules_of_now)
 {
 	struct rf *rf = mount_tree();
 	struct pol *p = pol_attach(rf, POL_F_HIDES);
@@ -846,11 +899,13 @@ TEST(listing_through_a_directory_opened_under_another_policy_is_estale)
 
 	EQ(count_entries(d), 3);
 	EQ(bpf_link__update_map(p->link, p->map_s), 0);
-	EQ(count_entries(d), -ESTALE);
-	/* Walking to it judges it by the rules of now, for the old fd as well. */
+	EQ(count_entries(d), 3);
+	/* Nobody has walked to it since. */
 	pol_rule(p, "x", -ENOENT);
-	EQ(dir_count("m/d"), 2);
+	EQ(bpf_link__update_map(p->link, p->map), 0);
 	EQ(count_entries(d), 2);
+	EQ(rf_count(rf, FUSE_READDIR) + rf_count(rf, FUSE_LOOKUP), 0);
+	EQ(dir_count("m/d"), 2);
 }
 
 TEST(listing_through_an_old_directory_works_if_no_policy_hides)
@@ -877,13 +932,116 @@ TEST(hidden_name_is_not_found_through_a_directory_held_since_before)
 	OK(fstatat(x, "y", &st, 0));
 	pol_rule(p, "y", -ENOENT);
 	EQ(bpf_link__update_map(p->link, p->map_s), 0);
-	/* Either is sound: not there, or the directory is out of date. */
-	CHECK(fstatat(x, "y", &st, 0) < 0);
-	CHECK(errno == ENOENT || errno == ESTALE);
-	CHECK(openat(x, "y", O_RDONLY) < 0);
-	CHECK(errno == ENOENT || errno == ESTALE);
+	ERR(fstatat(x, "y", &st, 0), ENOENT);
+	ERR(openat(x, "y", O_RDONLY), ENOENT);
 	ERR(lookup("m/d/x/y"), ENOENT);
 	ERR(fstatat(x, "y", &st, 0), ENOENT);
+}
+
+/* A directory that is held is judged by its own name when a name in it is looked
+ * up: nobody has to walk to it from the top first. */
+
+enum { HELD_FD, HELD_CWD, HELD_BIND };
+
+static int hold(struct rf *rf, int how)
+{
+	char top[200];
+
+	/* The counts are found by way of the mount, wherever we are. */
+	CHECK(getcwd(top, sizeof(top)));
+	snprintf(rf->mnt, sizeof(rf->mnt), "%s/m", top);
+	switch (how) {
+	case HELD_FD:
+		return OK(open("m/d/x", O_RDONLY | O_DIRECTORY));
+	case HELD_CWD:
+		OK(chdir("m/d/x"));
+		return AT_FDCWD;
+	}
+	OK(mkdir("bind", 0755));
+	OK(mount("m/d/x", "bind", NULL, MS_BIND, NULL));
+	return OK(open("bind", O_PATH | O_DIRECTORY));
+}
+
+static void expect_held_is_judged(int how, unsigned int flags)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, flags);
+	struct stat st;
+	int x, calls;
+
+	put_file("b/d/x/z", "z\n", 0644);
+	x = hold(rf, how);
+	OK(fstatat(x, "y", &st, 0));
+	ERR(fstatat(x, "none", &st, 0), ENOENT);
+	calls = pol_calls(p, "y", 0);
+	EQ(bpf_link__update_map(p->link, p->map_s), 0);
+	rf_reset(rf);
+	/* Cached and cold, there and not. */
+	OK(fstatat(x, "y", &st, 0));
+	EQ(pol_calls(p, "y", 0), calls + 1);
+	EQ(st.st_size, 5);
+	ERR(fstatat(x, "none", &st, 0), ENOENT);
+	ERR(fstatat(x, "none2", &st, 0), ENOENT);
+	close(OK(openat(x, "z", O_RDWR)));
+	close(OK(openat(x, "new", O_CREAT | O_EXCL | O_RDWR, 0600)));
+	OK(unlinkat(x, "new", 0));
+	/* What the server may be asked for is the directory that is held, once. */
+	EQ(rf_count_all(rf) - rf_count(rf, FUSE_GETATTR), 0);
+	/* And by what the rules say now. */
+	pol_rule(p, "y", -EACCES);
+	pol_rule(p, "z", flags & POL_F_HIDES ? -ENOENT : -EPERM);
+	EQ(bpf_link__update_map(p->link, p->map), 0);
+	ERR(fstatat(x, "y", &st, 0), EACCES);
+	ERR(openat(x, "y", O_RDONLY), EACCES);
+	if (flags & POL_F_HIDES)
+		ERR(fstatat(x, "z", &st, 0), ENOENT);
+	else
+		ERR(fstatat(x, "z", &st, 0), EPERM);
+	EQ(rf_count(rf, FUSE_LOOKUP), 0);
+}
+
+TEST(held_directory_makes_no_request_after_the_policy_was_replaced)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+	struct stat st;
+	int x = hold(rf, HELD_FD);
+
+	EQ(bpf_link__update_map(p->link, p->map_s), 0);
+	rf_reset(rf);
+	OK(fstatat(x, "y", &st, 0));
+	rf_note_counts(rf);
+	EQ(rf_count_all(rf), 0);
+}
+
+TEST(names_in_an_open_directory_are_judged_by_the_policy_that_replaced)
+{
+	expect_held_is_judged(HELD_FD, 0);
+}
+
+TEST(names_in_the_working_directory_are_judged_by_the_policy_that_replaced)
+{
+	expect_held_is_judged(HELD_CWD, 0);
+}
+
+TEST(names_in_a_bind_mount_are_judged_by_the_policy_that_replaced)
+{
+	expect_held_is_judged(HELD_BIND, 0);
+}
+
+TEST(names_in_an_open_directory_are_judged_by_the_hiding_policy_that_replaced)
+{
+	expect_held_is_judged(HELD_FD, POL_F_HIDES);
+}
+
+TEST(names_in_the_working_directory_are_judged_by_the_hiding_policy_that_replaced)
+{
+	expect_held_is_judged(HELD_CWD, POL_F_HIDES);
+}
+
+TEST(names_in_a_bind_mount_are_judged_by_the_hiding_policy_that_replaced)
+{
+	expect_held_is_judged(HELD_BIND, POL_F_HIDES);
 }
 
 /* What may be staged */
@@ -1176,19 +1334,33 @@ TEST(set_backing_does_not_leave_the_registered_directory)
 {
 	struct rf *rf = mount_tree();
 	struct pol *p = pol_attach(rf, 0);
+	static const char *const names[] = { "..", "." };
 	int id = rf_register(rf, "b/d/x", RF_OPS);
+	struct rule *r;
+	long before;
 
-	rule_backing(p, "f", id, "..");
-	CHECK(file_is("m/f", "file f\n"));
+	/* The parent of x is d, so the number of m/d would not tell. */
+	OK(mkdir("b/e", 0755));
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		pol_clear(p);
+		r = rule_backing(p, "e", id, names[i]);
+		drop_caches();
+		before = rf_policy_number(rf, "fallback backing");
+		rf_reset(rf);
+		EQ(stat_of("m/e").st_ino, ino_of("b/e"));
+		CHECK(r->hits >= 1);
+		EQ(r->result, 0);
+		CHECK(rf_count(rf, FUSE_LOOKUP) >= 1);
+		CHECK(rf_policy_number(rf, "fallback backing") > before);
+	}
+	/* The converse: a name that is in it. */
+	OK(mkdir("b/d/x/sub", 0755));
 	pol_clear(p);
-	rule_backing(p, "d", id, "..");
+	r = rule_backing(p, "e", id, "sub");
 	drop_caches();
-	EQ(stat_of("m/d").st_ino, ino_of("b/d"));
-	CHECK(rf_policy_number(rf, "fallback backing") >= 0);
-	pol_clear(p);
-	rule_backing(p, "d", id, ".");
-	drop_caches();
-	EQ(stat_of("m/d").st_ino, ino_of("b/d"));
+	rf_reset(rf);
+	EQ(stat_of("m/e").st_ino, ino_of("b/d/x/sub"));
+	EQ(rf_count(rf, FUSE_LOOKUP), 0);
 }
 
 TEST(nothing_stays_staged_after_an_error)
@@ -1254,6 +1426,107 @@ TEST(temporary_file_works_under_a_policy)
 	OK(linkat(AT_FDCWD, path, AT_FDCWD, "m/d/named", AT_SYMLINK_FOLLOW));
 	CHECK(file_is("b/d/named", "temporary"));
 	CHECK(file_is("m/d/named", "temporary"));
+}
+
+/* Whoever creates a file may open it whatever its mode, so it must be that one. */
+
+static int create_redirected(void *p)
+{
+	char buf[16] = "";
+	struct stat st;
+	int fd;
+
+	(void)p;
+	/* The name is there, and is the other object, for who only opens it. */
+	ERR(open("m/own/other", O_RDONLY), EACCES);
+	ERR(open("m/own/other", O_CREAT | O_RDWR, 0600), EACCES);
+	ERR(open("m/own/other", O_CREAT | O_EXCL | O_RDWR, 0600), EEXIST);
+	fd = OK(open("m/own/new", O_CREAT | O_EXCL | O_RDWR, 0600));
+	EQ(write(fd, "mine", 4), 4);
+	EQ(pread(fd, buf, sizeof(buf), 0), 4);
+	CHECK(!strcmp(buf, "mine"));
+	OK(fstat(fd, &st));
+	EQ(st.st_uid, 1000);
+	EQ(st.st_size, 4);
+	return 0;
+}
+
+/* own belongs to uid 1000, secret to root, who is the only one that may read it. */
+static struct rf *mount_with_secret(struct pol **p, int *id)
+{
+	struct rf *rf = mount_tree();
+
+	OK(mkdir("b/own", 0700));
+	OK(chown("b/own", 1000, 1000));
+	put_file("b/secret", "secret", 0600);
+	*p = pol_attach(rf, 0);
+	*id = rf_register(rf, "b/secret", RF_OPS & ~RF_OPS_DIR);
+	return rf;
+}
+
+TEST(created_file_cannot_be_led_to_another_object)
+{
+	struct rule *other, *new;
+	struct pol *p;
+	struct rf *rf;
+	long before;
+	int id;
+
+	rf = mount_with_secret(&p, &id);
+	other = rule_backing(p, "other", id, "");
+	new = rule_backing(p, "new", id, "");
+	new->flags = POL_CREATE;
+	before = rf_policy_number(rf, "fallback backing");
+	EQ(as_uid(1000, create_redirected, NULL), 0);
+	CHECK(other->hits >= 1);
+	EQ(new->hits, 1);
+	EQ(new->result, 0);
+	CHECK(rf_policy_number(rf, "fallback backing") > before);
+	CHECK(file_is("b/own/new", "mine"));
+	CHECK(file_is("b/secret", "secret"));
+	EQ(stat_of("b/own/new").st_uid, 1000);
+	EQ(stat_of("b/secret").st_mode & 07777, 0600);
+	/* The name exists for the rule only. */
+	CHECK(file_is("m/own/other", "secret"));
+	ERR(lookup("b/own/other"), ENOENT);
+}
+
+static int use_redirected_tmpfile(void *p)
+{
+	char buf[16] = "";
+	struct stat st;
+	int fd;
+
+	(void)p;
+	fd = OK(open("m/own", O_TMPFILE | O_RDWR, 0600));
+	EQ(pread(fd, buf, sizeof(buf), 0), 0);
+	EQ(write(fd, "mine", 4), 4);
+	OK(fstat(fd, &st));
+	EQ(st.st_nlink, 0);
+	EQ(st.st_uid, 1000);
+	EQ(st.st_size, 4);
+	return 0;
+}
+
+TEST(temporary_file_cannot_be_led_to_another_object)
+{
+	struct pol *p;
+	struct rule *r;
+	struct rf *rf;
+	long before;
+	int id;
+
+	rf = mount_with_secret(&p, &id);
+	OK(lookup("m/own"));
+	r = rule_backing(p, "", id, "");
+	r->flags = POL_CREATE;
+	before = rf_policy_number(rf, "fallback backing");
+	EQ(as_uid(1000, use_redirected_tmpfile, NULL), 0);
+	EQ(r->hits, 1);
+	EQ(r->result, 0);
+	CHECK(rf_policy_number(rf, "fallback backing") > before);
+	CHECK(file_is("b/secret", "secret"));
+	EQ(stat_of("b/secret").st_nlink, 1);
 }
 
 TEST(created_name_may_be_left_to_the_server)
@@ -1688,6 +1961,37 @@ TEST(mount_point_in_the_backing_tree_is_the_servers)
 	CHECK(rf_policy_number(rf, "fallback mount") > before);
 }
 
+TEST(program_sees_the_object_that_a_mount_point_covers)
+{
+	struct rf *rf = mount_tree();
+	struct pol *p = pol_attach(rf, 0);
+	struct rules_call *c;
+	struct stat st;
+
+	OK(chown("b/d/x", 12, 34));
+	OK(chmod("b/d/x", 0711));
+	st = stat_of("b/d/x");
+	OK(mount("t", "b/d/x", "tmpfs", 0, NULL));
+	OK(lookup("m/d/x"));
+	c = pol_call(p, "x");
+	CHECK(c);
+	EQ(c->ino, st.st_ino);
+	EQ(c->mode, st.st_mode);
+	EQ(c->uid, 12);
+	EQ(c->gid, 34);
+	EQ(c->size, st.st_size);
+	EQ(c->nlink, st.st_nlink);
+	EQ(c->mtime, st.st_mtim.tv_sec);
+	EQ(c->mtime_nsec, st.st_mtim.tv_nsec);
+	EQ(c->ctime, st.st_ctim.tv_sec);
+	EQ(c->ctime_nsec, st.st_ctim.tv_nsec);
+	CHECK(rf_count(rf, FUSE_LOOKUP) >= 1);
+	/* A verdict that goes by them holds. */
+	pol_rule(p, "x", -EACCES);
+	drop_caches();
+	ERR(lookup("m/d/x"), EACCES);
+}
+
 /* An overlay shows files of two file systems: those of the other one have numbers
  * that could be taken, or so large that the top bit is set. */
 
@@ -2000,7 +2304,7 @@ TEST(replace_that_changes_mount_or_directory_is_einval)
 
 enum { WALK_FILES = 24, WALK_DIRS = 4 };
 
-static volatile int *walk_on, *walk_rounds;
+static volatile int *walk_on, *walk_rounds, *walk_stale;
 
 static void walk_share(void)
 {
@@ -2010,6 +2314,7 @@ static void walk_share(void)
 	CHECK(shared != MAP_FAILED);
 	walk_on = shared;
 	walk_rounds = shared + 1;
+	walk_stale = shared + 2;
 	*walk_on = 1;
 }
 
@@ -2059,6 +2364,7 @@ static void replace_under_walkers(int times)
 	struct pol *p;
 	struct rf *rf;
 	pid_t pids[4];
+	int rounds;
 
 	rf_make_tree();
 	make_walk_tree();
@@ -2072,7 +2378,9 @@ static void replace_under_walkers(int times)
 	rule_ops(p, "file8", RF_OPS);
 	for (size_t i = 0; i < ARRAY_SIZE(pids); i++)
 		pids[i] = spawn(walk, NULL);
-	for (int i = 0; i < times; i++) {
+	/* They have to walk while the policies are replaced, not only afterwards. */
+	for (int i = 0; i < times || *walk_rounds < 8; i++) {
+		CHECK(i < 100 * times);
 		p->shared->rules[0].verdict = i & 1;
 		p->shared->rules[1].verdict = !!(i & 2);
 		p->shared->rules[2].ops = i & 4 ? RF_OPS : RF_OPS & ~RF_OP_OPEN;
@@ -2080,10 +2388,10 @@ static void replace_under_walkers(int times)
 		if (i % 16 == 0)
 			usleep(20000);
 	}
-	CHECK(rf_policy_number(rf, "generation") >= times);
-	EVENTUALLY(*walk_rounds >= 4);
-	note("%d rounds of the walkers", *walk_rounds);
+	rounds = *walk_rounds;
 	*walk_on = 0;
+	CHECK(rf_policy_number(rf, "generation") >= times);
+	note("%d rounds of the walkers", rounds);
 	for (size_t i = 0; i < ARRAY_SIZE(pids); i++)
 		EQ(reap(pids[i]), 0);
 }
@@ -2096,6 +2404,78 @@ TEST_FLAGS(policy_replaced_1000_times_under_four_walkers, T_LONG)
 TEST(policy_replaced_100_times_under_four_walkers)
 {
 	replace_under_walkers(100);
+}
+
+/*
+ * A call that falls between two policies is tried again by the VFS, once; here it may
+ * do so more often than anywhere else. What it had done nevertheless would show: each
+ * name is new, so that it exists can only be the call's own doing.
+ */
+#define AGAIN(call)							\
+	do {								\
+		int tries_ = 10;					\
+		while ((call) < 0) {					\
+			if (errno != ESTALE || !tries_--)		\
+				FAIL("%s: %s", #call,			\
+				     strerrorname_np(errno));		\
+			__atomic_fetch_add(walk_stale, 1, __ATOMIC_RELAXED); \
+		}							\
+	} while (0)
+
+static int create_file(const char *path)
+{
+	int fd = open(path, O_CREAT | O_EXCL | O_RDWR, 0600);
+
+	return fd < 0 ? fd : close(fd);
+}
+
+static int create_on(void *arg)
+{
+	char path[64], to[64];
+
+	(void)arg;
+	for (int i = 0; *walk_on; i++) {
+		snprintf(path, sizeof(path), "m/d/new%d", i);
+		snprintf(to, sizeof(to), "m/d/to%d", i);
+		AGAIN(create_file(path));
+		AGAIN(rename(path, to));
+		AGAIN(unlink(to));
+		AGAIN(mkdir(path, 0700));
+		AGAIN(rmdir(path));
+		AGAIN(symlink("t", path));
+		AGAIN(unlink(path));
+		AGAIN(link("m/f", path));
+		AGAIN(unlink(path));
+		__atomic_fetch_add(walk_rounds, 1, __ATOMIC_RELAXED);
+	}
+	return 0;
+}
+
+TEST(names_are_created_and_removed_while_the_policy_is_replaced)
+{
+	struct rf_conf conf = RF_DEFAULT;
+	struct pol *p;
+	struct rf *rf;
+	pid_t pid;
+	int seen;
+
+	conf.process = true;
+	rf = mount_conf(&conf);
+	p = pol_attach(rf, 0);
+	walk_share();
+	pid = spawn(create_on, NULL);
+	EVENTUALLY(*walk_rounds >= 1);
+	seen = *walk_rounds;
+	for (int i = 0; i < 100 || *walk_rounds < seen + 8; i++) {
+		CHECK(i < 10000);
+		EQ(bpf_link__update_map(p->link, i & 1 ? p->map : p->map_s), 0);
+		usleep(i % 8 * 500);
+	}
+	note("%d rounds meanwhile, %d times ESTALE", *walk_rounds - seen,
+	     *walk_stale);
+	*walk_on = 0;
+	EQ(reap(pid), 0);
+	EQ(dir_count("b/d"), 3);
 }
 
 /* The server dies, the mount goes away */
@@ -2397,21 +2777,26 @@ TEST(tracepoints_fire)
 TEST(bpftool_shows_the_policy)
 {
 	struct rf *rf = mount_tree();
-	char text[64];
+	char text[64], connection[64];
+	int mount_fd = open_path("m");
 	struct pol *p;
 
 	if (system("bpftool version >/dev/null 2>&1"))
 		test_skip("no bpftool");
-	p = pol_attach(rf, 0);
+	p = pol_open(NULL, mount_fd, rf->root, rf_connection(rf), 0);
+	pol_load(p);
+	EQ(pol_try_attach(p), 0);
 	expect_text(output_of("bpftool struct_ops list"), "rules");
 	expect_text(output_of("bpftool struct_ops list"), "fuse_policy_ops");
 	snprintf(text, sizeof(text), "%ld: struct_ops",
 		 rf_policy_number(rf, "link"));
 	expect_text(output_of("bpftool link list"), text);
 	expect_text(output_of("bpftool prog list"), "rules_lookup");
-	snprintf(text, sizeof(text), "\"connection\": %u", rf_connection(rf));
+	snprintf(connection, sizeof(connection), "\"connection\": %u,",
+		 rf_connection(rf));
 	expect_text(output_of("bpftool struct_ops dump name rules"),
 		    "\"name\": \"rules\"");
-	pol_detach(p);
+	expect_text(output_of("bpftool struct_ops dump name rules"), connection);
+	EQ(bpf_link__destroy(p->link), 0);
 	CHECK(!strstr(output_of("bpftool link list"), text));
 }

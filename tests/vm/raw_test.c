@@ -90,21 +90,27 @@ static void entry_open_hook(struct rf *rf, uint64_t nodeid,
 		o->open_flags |= RF_FOPEN_PASSTHROUGH;
 }
 
-static struct rf *mount_plain(void)
+/* Every object that is looked up or made is registered with this mask. */
+static struct rf *mount_flags(uint64_t mask, uint64_t flags)
 {
 	struct rf_conf conf = RF_DEFAULT;
 
 	rf_make_tree();
 	conf.entry = entry_hook;
 	conf.open = entry_open_hook;
+	conf.flags |= flags;
+	reg_mask = mask;
 	return rf_mount(NULL, &conf);
 }
 
-/* Every object that is looked up or made is registered with this mask. */
 static struct rf *mount_masked(uint64_t mask)
 {
-	reg_mask = mask;
-	return mount_plain();
+	return mount_flags(mask, 0);
+}
+
+static struct rf *mount_plain(void)
+{
+	return mount_flags(0, 0);
 }
 
 /* d is registered, by name, and nothing else: what is beneath is the kernel's. */
@@ -188,7 +194,7 @@ TEST(old_entry_reply_is_refused_with_passthrough_ino)
 	EVENTUALLY(rf->stats->last_error == EINVAL);
 }
 
-/* BACKING_OPEN: one case per row of the contract, and each row with the errors
+/* BACKING_OPEN: one case per row of the table of errors, and each with the errors
  * of all rows below it present as well, which shows the order. */
 
 enum { BAD_FLAGS = 1 };
@@ -735,7 +741,7 @@ TEST(passthrough_without_direct_io_is_not)
 
 TEST(direct_io_is_the_servers_on_an_inode_with_inode_ops_too)
 {
-	expect_direct_io(RF_OPS_SEED, FOPEN_DIRECT_IO, true);
+	expect_direct_io(RF_OPS_FILE, FOPEN_DIRECT_IO, true);
 }
 
 TEST(inode_ops_come_on_at_a_lookup_after_an_open_attached)
@@ -748,7 +754,7 @@ TEST(inode_ops_come_on_at_a_lookup_after_an_open_attached)
 	conf.entry = entry_hook;
 	conf.open = open_hook;
 	rf = rf_mount(NULL, &conf);
-	open_id = rf_register(rf, "b/f", RF_OPS_SEED);
+	open_id = rf_register(rf, "b/f", RF_OPS_FILE);
 	fd = OK(open("m/f", O_RDONLY));
 	give_id = open_id;
 	only_name = "f";
@@ -816,15 +822,15 @@ TEST(every_lookup_handed_out_is_forgotten)
 	EVENTUALLY(rf->stats->given == rf->stats->forgotten);
 }
 
-/* A server of the seed series: it registers regular files at lookup with four
- * bits, and answers OPEN with the same id. */
+/* A server that has no directories passed: it registers regular files at lookup
+ * with four bits, and answers OPEN with the same id. */
 
-static int32_t seed_ids[64];
+static int32_t file_ids[64];
 
-static void seed_entry(struct rf *rf, uint32_t opcode, const char *name,
+static void file_entry(struct rf *rf, uint32_t opcode, const char *name,
 		       struct rf_entry2 *e)
 {
-	int32_t *id = &seed_ids[e->nodeid % ARRAY_SIZE(seed_ids)];
+	int32_t *id = &file_ids[e->nodeid % ARRAY_SIZE(file_ids)];
 
 	(void)opcode;
 	(void)name;
@@ -832,20 +838,20 @@ static void seed_entry(struct rf *rf, uint32_t opcode, const char *name,
 		return;
 	if (!*id)
 		*id = rf_backing_open(rf, rf_node_fd(rf, e->nodeid), 0,
-				      RF_OPS_SEED);
+				      RF_OPS_FILE);
 	e->backing_id = *id;
 	e->statx.mask = 0;
 }
 
-static void seed_open(struct rf *rf, uint64_t nodeid, struct fuse_open_out *o,
+static void file_open(struct rf *rf, uint64_t nodeid, struct fuse_open_out *o,
 		      int32_t *backing_id)
 {
 	(void)rf;
-	*backing_id = seed_ids[nodeid % ARRAY_SIZE(seed_ids)];
+	*backing_id = file_ids[nodeid % ARRAY_SIZE(file_ids)];
 	o->open_flags |= RF_FOPEN_PASSTHROUGH;
 }
 
-TEST(server_of_the_seed_series_works_unchanged)
+TEST(server_that_registers_files_only_has_their_data_and_attributes_passed)
 {
 	struct rf_conf conf = RF_DEFAULT;
 	struct stat st;
@@ -853,8 +859,8 @@ TEST(server_of_the_seed_series_works_unchanged)
 	int fd;
 
 	rf_make_tree();
-	conf.entry = seed_entry;
-	conf.open = seed_open;
+	conf.entry = file_entry;
+	conf.open = file_open;
 	rf = rf_mount(NULL, &conf);
 	fd = OK(open("m/f", O_RDWR));
 	EQ(pwrite(fd, "FILE", 4, 0), 4);
@@ -1084,6 +1090,149 @@ TEST(opendir_without_its_bit_goes_to_the_server)
 {
 	CHECK(requests_of(ALL_BUT(RF_OP_OPENDIR), do_readdir, FUSE_OPENDIR,
 			  0) >= 1);
+}
+
+/* Listings of directories that the server opens */
+
+static unsigned long listings(struct rf *rf)
+{
+	return rf_count(rf, FUSE_READDIR) + rf_count(rf, FUSE_READDIRPLUS);
+}
+
+static uint32_t dir_flags;	/* what OPENDIR is answered with */
+static int32_t dir_id;
+
+static void opendir_hook(struct rf *rf, uint64_t nodeid,
+			 struct fuse_open_out *o, int32_t *backing_id)
+{
+	(void)rf;
+	(void)nodeid;
+	o->open_flags |= dir_flags;
+	*backing_id = dir_id;
+}
+
+static struct rf *mount_opendir(void)
+{
+	struct rf_conf conf = RF_DEFAULT;
+
+	rf_make_tree();
+	conf.entry = entry_hook;
+	conf.opendir = opendir_hook;
+	return rf_mount(NULL, &conf);
+}
+
+static void look_up_d(uint64_t mask)
+{
+	struct stat st;
+
+	only_name = "d";
+	reg_mask = mask;
+	OK(stat("m/d", &st));
+}
+
+/* The server has no id for a directory that the kernel found, and needs none. */
+TEST(readdir_without_opendir_passes_if_the_server_says_so)
+{
+	struct rf *rf = mount_opendir();
+
+	look_up_d(RF_OP_LOOKUP | RF_OP_READDIR);
+	EQ(dir_count("m/d/x"), 3);
+	EQ(rf_count(rf, FUSE_OPENDIR), 1);
+	CHECK(listings(rf) >= 1);
+	dir_flags = RF_FOPEN_PASSTHROUGH;
+	rf_reset(rf);
+	EQ(dir_count("m/d/x"), 3);
+	CHECK(dir_has("m/d/x", "y"));
+	EQ(rf_count(rf, FUSE_OPENDIR), 2);
+	EQ(listings(rf), 0);
+	EVENTUALLY(rf_count(rf, FUSE_RELEASEDIR) == 2);
+}
+
+TEST(opendir_reply_with_passthrough_passes_the_listing)
+{
+	struct rf *rf = mount_opendir();
+
+	look_up_d(RF_OP_LOOKUP | RF_OP_READDIR);
+	dir_id = id_of(rf, ino_of("b/d"), 0);
+	dir_flags = RF_FOPEN_PASSTHROUGH;
+	rf_reset(rf);
+	CHECK(dir_has("m/d", "x"));
+	EQ(rf_count(rf, FUSE_OPENDIR), 1);
+	EQ(listings(rf), 0);
+	EVENTUALLY(rf_count(rf, FUSE_RELEASEDIR) == 1);
+}
+
+TEST(opendir_reply_attaches_the_root)
+{
+	struct rf *rf = mount_opendir();
+
+	dir_id = rf_register(rf, "b", RF_OP_READDIR);
+	dir_flags = RF_FOPEN_PASSTHROUGH;
+	EQ(dir_count("m"), dir_count("b"));
+	EQ(rf_count(rf, FUSE_OPENDIR), 1);
+	EQ(listings(rf), 0);
+}
+
+TEST(opendir_reply_without_passthrough_leaves_the_listing_to_the_server)
+{
+	struct rf *rf = mount_opendir();
+
+	EQ(dir_count("m"), dir_count("b"));
+	EQ(rf_count(rf, FUSE_OPENDIR), 1);
+	CHECK(listings(rf) >= 1);
+}
+
+/* The server has opened it, and gets to close it. */
+static void expect_opendir_eio(const char *backing, uint64_t mask,
+			       uint32_t flags, int32_t more_id)
+{
+	struct rf *rf = mount_opendir();
+
+	dir_id = rf_register(rf, backing, mask) + more_id;
+	dir_flags = RF_FOPEN_PASSTHROUGH | flags;
+	ERR(open("m", O_RDONLY | O_DIRECTORY), EIO);
+	EQ(rf_count(rf, FUSE_OPENDIR), 1);
+	EVENTUALLY(rf_count(rf, FUSE_RELEASEDIR) == 1);
+	dir_id = 0;
+	dir_flags = 0;
+	EQ(dir_count("m"), dir_count("b"));
+}
+
+TEST(opendir_reply_with_passthrough_and_a_cache_is_eio)
+{
+	expect_opendir_eio("b", RF_OP_READDIR, FOPEN_CACHE_DIR, 0);
+}
+
+TEST(opendir_reply_with_an_id_that_lists_nothing_is_eio)
+{
+	expect_opendir_eio("b", RF_OP_GETATTR, 0, 0);
+}
+
+TEST(opendir_reply_with_an_unknown_id_is_eio)
+{
+	expect_opendir_eio("b", RF_OP_READDIR, 0, 1000);
+}
+
+TEST(opendir_reply_with_the_id_of_a_file_is_eio)
+{
+	expect_opendir_eio("b/f", RF_OP_GETATTR, 0, 0);
+}
+
+TEST(open_reply_without_passthrough_of_a_registered_file_is_eio)
+{
+	struct rf *rf = mount_masked(INODE_OP);
+
+	rf->conf.open = NULL;
+	ERR(open("m/f", O_RDONLY), EIO);
+	EQ(rf_count(rf, FUSE_OPEN), 1);
+	EVENTUALLY(rf_count(rf, FUSE_RELEASE) == 1);
+	/* Whoever names the id opens it. */
+	rf->conf.open = entry_open_hook;
+	CHECK(file_is("m/f", "file f\n"));
+	/* And a file that is not registered needs none. */
+	rf->conf.open = NULL;
+	only_name = "f";
+	CHECK(file_is("m/g", "file g, longer\n"));
 }
 
 TEST(attributes_of_an_attached_file_are_what_the_backing_has_now)
@@ -1421,21 +1570,58 @@ TEST(ftruncate_without_setattr_goes_to_the_server)
 	CHECK(file_is("b/d/x/y", ""));
 }
 
+static int write_s(void *p)
+{
+	(void)p;
+	do_write("m/s");
+	return 0;
+}
+
+/* Whatever the server says that it does about them: it does not see the write. */
+static void expect_write_clears(uint64_t mask, uint64_t flags)
+{
+	struct rf *rf = mount_flags(mask, flags);
+
+	CHECK((rf->stats->offered & flags) == flags);
+	put_file("b/s", "suid", 0777);
+	OK(chown("b/s", 1000, 1000));
+	/* Seen without the bits at first, and then with them. */
+	EQ(stat_of("m/s").st_mode & 07777, 0777);
+	for (int seen = 0; seen < 2; seen++) {
+		OK(chmod("b/s", 06777));
+		if (seen)
+			EQ(stat_of("m/s").st_mode & 07777, 06777);
+		rf_reset(rf);
+		EQ(as_uid(1001, write_s, NULL), 0);
+		EQ(stat_of("b/s").st_mode & 07777, 0777);
+		EQ(stat_of("m/s").st_mode & 07777, 0777);
+		EQ(rf_count(rf, FUSE_WRITE), 0);
+	}
+	CHECK(file_is("b/s", "xuid"));
+	/* The converse: not for who may keep them. */
+	OK(chmod("b/s", 06777));
+	do_write("m/s");
+	EQ(stat_of("b/s").st_mode & 07777, 06777);
+}
+
 TEST(write_by_another_user_clears_suid_and_sgid)
 {
-	struct rf *rf = mount_masked(RF_OP_GETATTR | RF_OP_SETATTR);
-	struct stat st;
+	expect_write_clears(RF_OPS, 0);
+}
 
-	put_file("b/s", "suid", 0644);
-	OK(chown("b/s", 1000, 1000));
-	OK(chmod("b/s", 06755));
-	OK(chown("m/s", 1001, 1001));
-	OK(stat("b/s", &st));
-	EQ(st.st_uid, 1001);
-	EQ(st.st_mode & 07777, 0755);
-	EQ(rf_count(rf, FUSE_SETATTR), 0);
-	OK(stat("m/s", &st));
-	EQ(st.st_mode & 07777, 0755);
+TEST(write_clears_suid_and_sgid_without_setattr)
+{
+	expect_write_clears(ALL_BUT(RF_OP_SETATTR), 0);
+}
+
+TEST(write_clears_suid_and_sgid_if_the_server_says_that_it_does)
+{
+	expect_write_clears(RF_OPS, FUSE_HANDLE_KILLPRIV_V2);
+}
+
+TEST(write_clears_suid_and_sgid_without_setattr_if_the_server_says_that_it_does)
+{
+	expect_write_clears(ALL_BUT(RF_OP_SETATTR), FUSE_HANDLE_KILLPRIV_V2);
 }
 
 /* Names beneath a directory with the LOOKUP bit */
@@ -1689,15 +1875,15 @@ TEST(passed_operations_check_the_caller_without_default_permissions)
 	expect_permissions("");
 }
 
-/* ACCESS is sent only without default_permissions. */
-static unsigned long access_requests(uint64_t mask)
+/* One for chdir(2) and one for access(2). */
+static unsigned long access_requests(uint64_t mask, const char *options)
 {
 	struct rf_conf conf = RF_DEFAULT;
 	struct rf *rf;
 
 	rf_make_tree();
 	conf.entry = entry_hook;
-	conf.options = "";
+	conf.options = options;
 	reg_mask = mask;
 	rf = rf_mount(NULL, &conf);
 	close(open_path("m/d"));
@@ -1709,7 +1895,22 @@ static unsigned long access_requests(uint64_t mask)
 
 TEST(access_without_a_backing_object_goes_to_the_server)
 {
-	CHECK(access_requests(0) >= 1);
+	EQ(access_requests(0, ""), 2);
+}
+
+TEST(access_passes_with_its_bit)
+{
+	EQ(access_requests(RF_OPS, ""), 0);
+}
+
+TEST(access_without_its_bit_goes_to_the_server)
+{
+	EQ(access_requests(ALL_BUT(RF_OP_ACCESS), ""), 2);
+}
+
+TEST(access_is_not_sent_with_default_permissions)
+{
+	EQ(access_requests(ALL_BUT(RF_OP_ACCESS), ",default_permissions"), 0);
 }
 
 /* What is open stays usable. */

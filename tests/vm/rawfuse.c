@@ -229,14 +229,17 @@ static void reply_entry(struct req *r, int dir, const char *name, int error)
 	reply(r, 0, &o, sizeof(o));
 }
 
-static void open_out(struct rf *rf, uint64_t nodeid, int fd,
+typedef void open_hook(struct rf *rf, uint64_t nodeid, struct fuse_open_out *o,
+		       int32_t *backing_id);
+
+static void open_out(struct rf *rf, open_hook *hook, uint64_t nodeid, int fd,
 		     struct fuse_open_out *o)
 {
 	int32_t backing_id = 0;
 
 	*o = (struct fuse_open_out) { .fh = fd };
-	if (rf->conf.open)
-		rf->conf.open(rf, nodeid, o, &backing_id);
+	if (hook)
+		hook(rf, nodeid, o, &backing_id);
 	/* backing_id is what older headers call padding. */
 	memcpy((char *)o + 12, &backing_id, sizeof(backing_id));
 }
@@ -257,7 +260,7 @@ static void reply_create(struct req *r, int dir, const char *name, int fd,
 		close(fd);
 		return reply_err(r, error);
 	}
-	open_out(r->rf, e.nodeid, fd, &open);
+	open_out(r->rf, r->rf->conf.open, e.nodeid, fd, &open);
 	if (r->rf->entry2) {
 		memcpy(buf, &e, n);
 	} else {
@@ -481,14 +484,14 @@ static void do_open(struct req *r)
 			       O_CLOEXEC);
 	if (fd < 0)
 		return reply_err(r, errno);
-	open_out(r->rf, r->in->nodeid, fd, &out);
+	open_out(r->rf, r->rf->conf.open, r->in->nodeid, fd, &out);
 	reply(r, 0, &out, sizeof(out));
 }
 
 static void do_opendir(struct req *r)
 {
 	int fd = node_fd(r->rf, r->in->nodeid);
-	struct fuse_open_out out = { 0 };
+	struct fuse_open_out out;
 
 	r->rf->stats->open_flags = ((const struct fuse_open_in *)r->arg)->flags;
 	if (r->rf->conf.open_error)
@@ -498,7 +501,7 @@ static void do_opendir(struct req *r)
 	fd = fd < 0 ? -1 : open(fd_path(fd), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return reply_err(r, errno);
-	out.fh = fd;
+	open_out(r->rf, r->rf->conf.opendir, r->in->nodeid, fd, &out);
 	reply(r, 0, &out, sizeof(out));
 }
 
@@ -553,8 +556,12 @@ static void do_write(struct req *r)
 {
 	const struct fuse_write_in *in = r->arg;
 	struct fuse_write_out out = { 0 };
-	ssize_t n = pwrite(in->fh, in + 1, in->size, in->offset);
+	uint32_t size = in->size, most = r->rf->conf.short_write;
+	ssize_t n;
 
+	if (most && size > most)
+		size = most;
+	n = pwrite(in->fh, in + 1, size, in->offset);
 	out.size = n;
 	reply(r, n < 0 ? errno : 0, &out, sizeof(out));
 }
@@ -804,6 +811,7 @@ static void (*const handlers[64])(struct req *) = {
 	[FUSE_LSEEK] = do_lseek, [FUSE_COPY_FILE_RANGE] = do_copy,
 	[RF_COPY_FILE_RANGE_64] = do_copy, [FUSE_GETLK] = do_getlk,
 	[FUSE_SETLK] = do_ok, [FUSE_SETLKW] = do_ok, [FUSE_IOCTL] = do_ioctl,
+	[FUSE_ACCESS] = do_ok,
 };
 
 static void serve_one(struct rf *rf, const char *buf)

@@ -7,8 +7,8 @@
  * is the inode number, and a nodeid it does not know was made by the kernel
  * and is resolved with the node ioctl.
  *
- * The additions to the UAPI are written down here once more, by hand, from the
- * contract: a test that included the kernel's header would agree with any
+ * The additions to the UAPI are written down here once more, by hand, from their
+ * documentation: a test that included the kernel's header would agree with any
  * mistake in it.
  */
 #ifndef FUSEPASS_RAWFUSE_H
@@ -86,8 +86,8 @@
 	 RF_OP_RELEASEDIR | RF_OP_FSYNCDIR | RF_OP_SYMLINK | RF_OP_MKNOD | \
 	 RF_OP_MKDIR | RF_OP_UNLINK | RF_OP_RMDIR | RF_OP_RENAME | \
 	 RF_OP_LINK | RF_OP_CREATE | RF_OP_RENAME2 | RF_OP_TMPFILE)
-/* What a server of the seed series registers a file with. */
-#define RF_OPS_SEED (RF_OP_READ | RF_OP_WRITE | RF_OP_GETATTR | RF_OP_SETATTR)
+/* Data and attributes, for servers that pass no more than these. */
+#define RF_OPS_FILE (RF_OP_READ | RF_OP_WRITE | RF_OP_GETATTR | RF_OP_SETATTR)
 
 struct rf_backing_map {
 	int32_t fd;
@@ -152,6 +152,9 @@ struct rf_conf {
 	/* Same for open replies, of CREATE and TMPFILE too. */
 	void (*open)(struct rf *rf, uint64_t nodeid, struct fuse_open_out *o,
 		     int32_t *backing_id);
+	/* Same for replies to OPENDIR. */
+	void (*opendir)(struct rf *rf, uint64_t nodeid,
+			struct fuse_open_out *o, int32_t *backing_id);
 	/* READDIRPLUS instead of READDIR. */
 	bool plus;
 	/* Do not answer INIT before rf_answer_init(). */
@@ -162,6 +165,8 @@ struct rf_conf {
 	bool no_fsync;
 	/* Fail OPEN/OPENDIR with this errno. */
 	atomic_int open_error;
+	/* Write no more than this of a WRITE. */
+	atomic_uint short_write;
 	/* The server is a process of its own (rf->pid), to be killed. */
 	bool process;
 };

@@ -42,6 +42,7 @@ static void record(const struct fuse_policy_lookup *l, int verdict)
 	c->gid = l->gid;
 	c->nlink = l->nlink;
 	c->verdict = verdict;
+	c->caller = (__u32)bpf_get_current_uid_gid();
 }
 
 static bool same_name(const char *a, const char *b)
@@ -63,6 +64,8 @@ static bool fits(const struct rule *r, const struct fuse_policy_lookup *l,
 	if (!r->in_use || (r->flags & l->flags) != r->flags)
 		return false;
 	if (r->parent_cookie && r->parent_cookie != l->parent_cookie)
+		return false;
+	if (r->by_caller && r->caller != (__u32)bpf_get_current_uid_gid())
 		return false;
 	return !r->name[0] || same_name(r->name, name);
 }

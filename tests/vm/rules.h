@@ -35,13 +35,15 @@ struct rule {
 	char path[RULES_NAME];	/* set_backing: name beneath the id */
 	__s32 backing;
 	__s32 result;		/* out: what the last kfunc of this rule gave */
-	/* Applies only to lookups with these flags, and to parents with this
-	 * cookie when it is not 0. */
+	/* Applies only to lookups with these flags, to parents with this cookie
+	 * when it is not 0, and to callers with this uid when by_caller is set. */
 	__u32 flags;
 	__u32 hits;		/* out */
 	__u64 parent_cookie;
 	__s32 in_use;
-	__s32 pad;
+	__u32 by_caller;
+	__u32 caller;
+	__u32 pad;
 };
 
 /* One call of .lookup as the program saw it. */
@@ -52,7 +54,7 @@ struct rules_call {
 	__u32 atime_nsec, mtime_nsec, ctime_nsec;
 	__u32 name_len, flags, mode, uid, gid, nlink;
 	__s32 verdict;
-	__u32 pad;
+	__u32 caller;		/* uid of whoever looks */
 };
 
 struct rules_shared {

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Large directories and trees on a mount with the policy `mirror`: all is found, the
-# server is asked nothing, and what the kernel keeps for it goes away again when memory
-# is short, on drop_caches and on unmount.
+# server is asked nothing and does not grow, and what the kernel keeps for it goes away
+# again when memory is short, on drop_caches and on unmount.
 #
 # WORKLOAD_FULL=1 takes 100,000 entries and 200,000 inodes, for `make check-workload`;
 # SCALE_DIR and SCALE_DIRS (of 100 files each) are sizes in between.
@@ -27,11 +27,12 @@ make_big() {
 	( cd "$big_dir/d" && seq -f 'entry%.0f' "$big" | xargs touch ) || fail "cannot make the directory"
 }
 
-make_tree() {
-	[ ! -d "$tree" ] || return 0
-	mkdir "$tree"
+make_tree() {	# [DIRECTORY]
+	local to=${1:-$tree}
+	[ ! -d "$to" ] || return 0
+	mkdir "$to"
 	(
-		cd "$tree" || exit
+		cd "$to" || exit
 		seq -f 'dir%.0f' "$dirs" | xargs mkdir &&
 			awk -v dirs="$dirs" -v files="$per_dir" 'BEGIN {
 				for (d = 1; d <= dirs; d++)
@@ -54,15 +55,15 @@ slab() {	# CACHE
 	fi
 }
 
-# Inodes are freed after a grace period.
-eventually_at_most() {	# NUMBER
+# What is freed is so after a grace period.
+eventually_at_most() {	# CACHE NUMBER
 	local i now
 	for ((i = 0; i < 100; i++)); do
-		now=$(slab fuse_inode)
-		[ "$now" -gt "$1" ] || return 0
+		now=$(slab "$1")
+		[ "$now" -gt "$2" ] || return 0
 		sleep 0.1
 	done
-	fail "$now fuse inodes are left, not $1"
+	fail "$now objects of $1 are left, not $2"
 }
 
 drop_caches() {
@@ -105,15 +106,37 @@ test_scale_large_directory_changes_while_it_is_listed() {
 	[ "$n" -eq 2500 ] || fail "$n entries afterwards"
 }
 
-test_scale_sixteen_walkers_see_the_same() {
-	local want i
+# Makes files in a directory of its own, changes their names and contents, removes some.
+write_files() {	# DIRECTORY
+	local i
+	mkdir "$1" || return
+	for ((i = 0; i < 60; i++)); do
+		echo "$i" >"$1/file$i" || return
+	done
+	for ((i = 0; i < 60; i += 3)); do
+		echo more >>"$1/file$i" || return
+	done
+	mkdir "$1/sub" && mv "$1"/file?[05] "$1/sub" && rm "$1"/file?[19] &&
+		chmod 600 "$1"/file?2 && ln "$1/file13" "$1/sub/link" && mv "$1/sub" "$1/moved"
+}
+
+all_of() {	# DIRECTORY
+	walk "$1"
+	cat "$1"/file* "$1"/moved/*
+}
+
+test_scale_eight_read_while_eight_write() {
+	local want written i dir
 	make_tree
 	works fusepass mount --policy mirror "$tree" mnt
-	reset_counts
+	write_files native || fail "cannot write natively"
 	# Ninety of the directories, else it takes too long where the guest is emulated.
 	want=$(walk "$tree" 'dir??')
-	for ((i = 0; i < 16; i++)); do
+	written=$(all_of native)
+	reset_counts
+	for ((i = 0; i < 8; i++)); do
 		walk mnt 'dir??' >walk.$i 2>&1 &
+		write_files "mnt/written$i" >write.$i 2>&1 &
 	done
 	# Meanwhile what they hold is taken away.
 	for ((i = 0; i < 5; i++)); do
@@ -121,10 +144,45 @@ test_scale_sixteen_walkers_see_the_same() {
 		echo 2 >/proc/sys/vm/drop_caches
 	done
 	wait
-	for ((i = 0; i < 16; i++)); do
-		[ "$(cat walk.$i)" = "$want" ] || fail "walker $i: $(cat walk.$i), natively $want"
+	for ((i = 0; i < 8; i++)); do
+		[ "$(cat walk.$i)" = "$want" ] || fail "reader $i: $(cat walk.$i), natively $want"
+		[ ! -s write.$i ] || fail "writer $i: $(cat write.$i)"
+		for dir in mnt "$tree"; do
+			[ "$(all_of "$dir/written$i")" = "$written" ] ||
+				fail "$dir/written$i differs from native"
+		done
+		rm -r "mnt/written$i" || fail "rm"
 	done
-	expect_asked_0 "sixteen walkers"
+	expect_asked_0 "eight readers and eight writers"
+}
+
+server_fds() {	# PID
+	ls "/proc/$1/fd" | wc -l
+}
+
+server_rss() {	# PID; in kB
+	awk '$1 == "VmRSS:" { print $2 }' "/proc/$1/status"
+}
+
+test_scale_server_does_not_grow_with_a_walk() {
+	local pid fds rss
+	make_tree
+	works fusepass mount --policy mirror "$tree" mnt
+	pid=$(pgrep -f "fusepass mount --policy mirror $tree mnt" | head -n 1)
+	[ -n "$pid" ] || fail "no server process"
+	fds=$(server_fds "$pid") rss=$(server_rss "$pid")
+	[ "$(walk mnt)" = "$(walk "$tree")" ] || fail "the tree differs"
+	note "before the walk $fds open files, $rss kB; after it" \
+		"$(server_fds "$pid"), $(server_rss "$pid") kB"
+	[ "$(server_fds "$pid")" -le "$fds" ] || fail "more open files"
+	# A thread may touch a page late, whatever is walked.
+	rss=$((rss + 64))
+	[ "$(server_rss "$pid")" -le "$rss" ] || fail "more memory"
+	# Without the policy it does grow, so that is what is seen here.
+	works fusepass policy detach mnt
+	walk mnt 'dir??' >/dev/null
+	note "without a policy $(server_fds "$pid"), $(server_rss "$pid") kB"
+	[ "$(server_rss "$pid")" -gt "$rss" ] || fail "the server knows nodes and has not grown"
 }
 
 test_scale_nodes_are_freed_by_drop_caches_and_unmount() {
@@ -138,10 +196,42 @@ test_scale_nodes_are_freed_by_drop_caches_and_unmount() {
 	note "$n fuse inodes after the walk, $before before the mount"
 	[ "$n" -ge $((before + dirs * per_dir)) ] || fail "$n fuse inodes: fewer than the tree has"
 	drop_caches
-	eventually_at_most $((before + 100))
+	eventually_at_most fuse_inode $((before + 100))
 	[ "$(walk mnt)" = "$(walk "$tree")" ] || fail "the tree differs after dropping it"
 	umount mnt || fail "umount"
-	eventually_at_most "$before"
+	eventually_at_most fuse_inode "$before"
+}
+
+# A file system of its own to show, so that it can be unmounted too.
+mount_own() {
+	truncate -s 1G own.img
+	mke2fs -q -t ext4 -N $((dirs * per_dir * 5 / 4 + 1000)) own.img || fail "mke2fs"
+	mkdir own
+	mount -o loop own.img own || fail "mount"
+	make_tree own/tree
+}
+
+# The mount and what is below it are unmounted, and nothing is kept of either. Names of
+# programs and of /proc come and go meanwhile.
+nothing_is_kept() {	# FUSE-INODES DENTRIES
+	umount mnt || fail "umount of the mount"
+	eventually_at_most fuse_inode "$1"
+	umount own || fail "umount of the file system below"
+	drop_caches
+	eventually_at_most dentry $(($2 + 500))
+}
+
+test_scale_unmounting_both_frees_inodes_and_dentries() {
+	local inodes dentries
+	drop_caches
+	inodes=$(slab fuse_inode) || exit
+	dentries=$(slab dentry)
+	mount_own
+	works fusepass mount --policy mirror own/tree mnt
+	[ "$(walk mnt)" = "$(walk own/tree)" ] || fail "the tree differs"
+	note "$(slab dentry) dentries after the walk, $dentries before"
+	[ "$(slab dentry)" -ge $((dentries + 2 * dirs * per_dir)) ] || fail "fewer than both trees have"
+	nothing_is_kept "$inodes" "$dentries"
 }
 
 # tmpfs takes the memory that the caches could have.
@@ -157,13 +247,16 @@ fill_memory() {	# KILOBYTES TO LEAVE
 # A node with what belongs to it in both file systems takes two kilobytes and more, so
 # the tree does not fit into what is left.
 test_scale_tree_is_walked_under_memory_pressure() {
-	local want n left=$((dirs * per_dir * 7 / 10))
+	local want n inodes dentries left=$((dirs * per_dir * 7 / 10))
 	# With less than this the programs themselves are read again and again.
 	[ "$left" -ge 120000 ] || left=120000
 	[ "$dirs" -ge 700 ] || skip "only with WORKLOAD_FULL=1: a small tree fits into any memory"
-	make_tree
-	want=$(walk "$tree")
-	works fusepass mount --policy mirror "$tree" mnt
+	drop_caches
+	inodes=$(slab fuse_inode) || exit
+	dentries=$(slab dentry)
+	mount_own
+	want=$(walk own/tree)
+	works fusepass mount --policy mirror own/tree mnt
 	fill_memory "$left"
 	reset_counts
 	[ "$(walk mnt)" = "$want" ] || fail "first walk differs"
@@ -172,6 +265,7 @@ test_scale_tree_is_walked_under_memory_pressure() {
 	note "$n fuse inodes for $((dirs * per_dir + dirs)) objects"
 	[ "$n" -lt $((dirs * per_dir)) ] || fail "no inode was given up"
 	expect_asked_0 "walk under memory pressure"
+	nothing_is_kept "$inodes" "$dentries"
 	umount fill
 }
 

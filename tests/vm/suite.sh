@@ -83,8 +83,12 @@ if grep -q fuse_policy_ops /sys/kernel/btf/vmlinux; then
 	if [ ${#policies[@]} -eq 0 ]; then
 		run "$bin/security_test" $short "$@"
 		run "$here/cli_test.sh" $short "$@"
+		# Many processes, of which each takes long there.
+		run "$here/bits_test.sh" ${short:-${FUSEPASS_DEBUG_KERNEL:+--short}} "$@"
 		run "$here/selftests.sh" $short "$@"
 	fi
+	# A short run of the random operations, always the same ones; see make soak.
+	[ $# -gt 0 ] || [ -n "$short" ] || SEED=31 OPS=5000 run "$here/soak.sh" ext4-mirror tmpfs-mirror
 	if [ -z "$short" ]; then
 		run "$here/workload.sh" "$@"
 		run "$here/scale.sh" "$@"

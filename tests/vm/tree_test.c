@@ -617,6 +617,64 @@ TEST(tmpfile_can_be_given_a_name_unless_exclusive)
 	EQ(rf_count_all(rf), 0);
 }
 
+/* It is made already: whoever opens it has to open that one, by its node. */
+
+static struct rf *mount_without(uint64_t ops)
+{
+	struct rf *rf = mount_tree();
+	struct rule *r = pol_rule(pol_attach(rf, 0), "", 1);
+
+	r->set = RULE_SET_OPS;
+	r->ops = RF_OPS & ~ops;
+	OK(access("m/t", F_OK));
+	rf_reset(rf);
+	return rf;
+}
+
+TEST(tmpfile_is_opened_by_the_server_if_opening_is_not_passed)
+{
+	struct rf *rf = mount_without(RF_OP_OPEN);
+	struct stat st;
+	char c;
+	int fd;
+
+	fd = OK(open("m/t", O_TMPFILE | O_RDWR, 0600));
+	EQ(rf_count(rf, FUSE_TMPFILE), 0);
+	EQ(rf_count(rf, FUSE_OPEN), 1);
+	EQ(rf->stats->open_flags & O_ACCMODE, O_RDWR);
+	EQ(rf->stats->open_flags & (O_TMPFILE | O_CREAT | O_EXCL), 0);
+	EQ(write(fd, "text", 4), 4);
+	EQ(pread(fd, &c, 1, 1), 1);
+	CHECK(c == 'e');
+	OK(fstat(fd, &st));
+	EQ(st.st_size, 4);
+	EQ(st.st_nlink, 0);
+}
+
+TEST(tmpfile_is_opened_late_as_what_it_is)
+{
+	struct rf *rf = mount_without(RF_OP_FSYNC);
+	int fd = OK(open("m/t", O_TMPFILE | O_RDWR, 0600));
+
+	EQ(rf_count_all(rf), 0);
+	OK(fsync(fd));
+	EQ(rf_count(rf, FUSE_OPEN), 1);
+	EQ(rf_count(rf, FUSE_FSYNC), 1);
+	EQ(rf->stats->open_flags & O_ACCMODE, O_RDWR);
+	EQ(rf->stats->open_flags & (O_TMPFILE | O_CREAT | O_EXCL), 0);
+}
+
+/* That no operation on the file itself is passed does not matter. */
+TEST(link_to_an_object_without_operations_of_its_own_passes)
+{
+	struct rf *rf = mount_without(~(RF_OP_LOOKUP | RF_OP_LINK));
+
+	OK(link("m/t/old", "m/t/new"));
+	EQ(rf_count(rf, FUSE_LINK), 0);
+	EQ(ino_of("b/t/new"), ino_of("b/t/old"));
+	EQ(stat_of("m/t/new").st_nlink, 2);
+}
+
 TEST(overwritten_target_is_unlinked)
 {
 	struct rf *rf = mount_tree();
