@@ -126,8 +126,8 @@ $(B)/bpf/%.bpf.o: bpf/%.bpf.c | $(B)/bpf $(TOOLS)/include/bpf
 	$(call show,BPF,$@)$(CLANG) -O2 -g -target bpf -mcpu=v3 -Wall -Wno-unused-function \
 		-MMD -MP -I include -I . -I $(TOOLS)/include -c $< -o $@
 
-# What the library, the command and the test programs are made of; the owners of those
-# directories say it in their own Makefile.inc.
+# What the library, the command and the test programs are made of is in the Makefile.inc
+# of their directories.
 USER_SRCS := $(wildcard user/*.c)
 LIB_SRCS ?= $(wildcard user/lib*.c user/loader*.c)
 BIN_SRCS ?= $(filter-out $(LIB_SRCS),$(USER_SRCS))

@@ -21,7 +21,7 @@
 #ifndef FUSEPASS_BPF_H
 #define FUSEPASS_BPF_H
 
-/* What .lookup answers. A value of -1 to -4095 fails the lookup with it. */
+/* What .lookup answers. A value of -1 to -511 fails the lookup with it. */
 #define FUSEPASS_SERVER	0	/* ask the server */
 #define FUSEPASS_PASS	1	/* serve the name from its backing object */
 

@@ -145,8 +145,9 @@ int fusepass_policy_attach(struct fusepass_policy *policy, const char *path,
 
 /**
  * fusepass_policy_attach_fd - the same for a server, by its own fds
- * @mount_fd: /dev/fuse, once INIT is answered, or an fd on the mount
- * @backing_fd: the directory, not O_PATH
+ * @mount_fd: /dev/fuse, once INIT is answered, or an fd on the mount, of which
+ *	O_PATH is enough
+ * @backing_fd: the directory; O_PATH is enough
  * @connection: number of the connection
  *
  * Not for the thread that has to answer INIT. Return: as above.
