@@ -82,6 +82,16 @@ static const struct field {
 #undef F
 };
 
+/*
+ * Of setgid where no group may execute the file, a request that changes the content
+ * says nothing, so the server leaves it.
+ */
+static bool is_lock_mark(uint64_t mode)
+{
+	return exactness.served && S_ISREG(mode) &&
+	       (mode & (S_ISGID | S_IXGRP)) == S_ISGID;
+}
+
 static int64_t field_value(const struct look *look, const struct field *f,
 			   bool exact)
 {
@@ -91,6 +101,8 @@ static int64_t field_value(const struct look *look, const struct field *f,
 	if (f->use == TIME || f->use == ATIME || f->use == TIME_EXACTLY)
 		return exact ? time_value(p) : time_class(p);
 	memcpy(&v, p, f->size);
+	if (f->off == offsetof(struct stx, mode) && is_lock_mark(v))
+		v &= ~S_ISGID;
 	if (f->off == offsetof(struct stx, mask))
 		v &= ~MOUNT_FIELDS;
 	if (f->off == offsetof(struct stx, attributes) ||
