@@ -17,7 +17,8 @@
 policy=$tests/bpf/bench.bpf.o
 
 # OPCODE NAME NEEDS ALSO SCENARIOS. NEEDS are the bits without which it is not passed
-# everywhere (a file without a name that the server made has no backing object), ALSO
+# everywhere (a file without a name that the server made has no backing object, and what
+# does not pass on an open file opens it late), ALSO
 # those that have to be off as well before the server is asked: bits that mean the same,
 # or an operation that comes first. "nothing": the server is never asked, because it does
 # not offer that (locks, access) or the bit has no effect.
@@ -33,7 +34,7 @@ table='
 11 RMDIR              -        -        -
 12 RENAME             -        -        renames
 13 LINK               -        -        links
-14 OPEN               4,15,16  -        open_flags
+14 OPEN               4,15,16,20,39,43,46,47 - open_flags
 15 READ               -        -        mapping
 16 WRITE              51       -        append
 17 STATFS             -        -        -
