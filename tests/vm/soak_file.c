@@ -229,6 +229,10 @@ static bool is_direct_and_privileged(int fd)
 	       st.st_mode & (S_ISUID | S_ISGID);
 }
 
+/*
+ * Nothing is written with a length of 0: some file systems still refuse that for an
+ * immutable file, while a mount, as with overlayfs, does not ask them.
+ */
 void do_write(struct doing *d)
 {
 	const struct op *op = d->op;
@@ -238,7 +242,7 @@ void do_write(struct doing *d)
 	struct iovec iov[3];
 	ssize_t n;
 
-	if (is_fifo(fd) || is_direct_and_privileged(fd))
+	if (!len || is_fifo(fd) || is_direct_and_privileged(fd))
 		return;
 	if (op->how == 0)
 		n = write(fd, buf, len);
