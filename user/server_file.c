@@ -77,12 +77,8 @@ static int do_open(fuse_req_t req, uint64_t ino, struct fuse_file_info *fi)
 {
 	struct server *srv = server_of(req);
 	_cleanup_path_ struct path_ref p = { srv, NULL };
-	_cleanup_cred_ struct cred_scope cred = { false };
 	int fd, ret = path_ref_open(&p, ino);
 
-	/* Truncation clears suid and sgid, unless by a privileged caller. */
-	if (!ret && (fi->flags & O_TRUNC) && fuse_req_ctx(req)->uid)
-		ret = cred_enter(req, CRED_NO_FSETID, &cred);
 	if (ret)
 		return ret;
 	fd = open(proc_path_of(p.path->fd).text, backing_flags(fi->flags));

@@ -127,8 +127,11 @@ void server_init(void *userdata, struct fuse_conn_info *conn)
 {
 	(void)userdata;
 	conn->want |= conn->capable & (FUSE_CAP_DONT_MASK | FUSE_CAP_POSIX_ACL);
-	/* The kernel clears suid and sgid by itself then. */
-	conn->want &= ~FUSE_CAP_HANDLE_KILLPRIV;
+	/*
+	 * The kernel clears suid and sgid by itself then. It does not where OPEN
+	 * truncates, and only the kernel knows whether the caller has CAP_FSETID.
+	 */
+	conn->want &= ~(FUSE_CAP_HANDLE_KILLPRIV | FUSE_CAP_ATOMIC_O_TRUNC);
 	conn->max_write = 1 << 20;
 	conn->max_background = 64;
 }

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
@@ -146,21 +147,45 @@ void do_open(struct doing *d)
 		put(d, "F_GETFL", fcntl(s->fd, F_GETFL));
 }
 
+/*
+ * A mapping keeps the file and so its locks, but that of a mount is one of the
+ * backing file, as with overlayfs, and lets the file go.
+ */
+static void drop_locks(int fd)
+{
+	struct flock all = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+
+	flock(fd, LOCK_UN);
+	fcntl(fd, F_OFD_SETLK, &all);
+}
+
 void do_close(struct doing *d)
 {
 	struct slot *s = slot_of(d, d->op->slot);
 	int fd = s->fd;
 
+	if (s->map)
+		drop_locks(fd);
 	s->fd = -1;
 	put_ok(d, close(fd));
 	if (d->op->how)
 		slot_unmap(s);
 }
 
+/* The flags of the server's objects are not known to the kernel. */
+static bool is_append_only(int fd)
+{
+	int flags = 0;
+
+	return !ioctl(fd, FS_IOC_GETFLAGS, &flags) && flags & FS_APPEND_FL;
+}
+
 void do_setfl(struct doing *d)
 {
 	int fd = fd_of(d, d->op->slot);
 
+	if (exactness.served && is_append_only(fd))
+		return;
 	put_ok(d, fcntl(fd, F_SETFL, (int)d->op->flags | O_NONBLOCK));
 	put(d, "F_GETFL", fcntl(fd, F_GETFL));
 	/* The backing file has them from the next use on, and then checks them. */

@@ -183,15 +183,16 @@ void look_print(const char *what, const struct look *l)
 /* Results ------------------------------------------------------------------ */
 
 /*
- * The server's objects have no flags in the kernel: what an append-only file
- * forbids is found out late, and then another check may have failed before.
+ * The server's objects have no flags in the kernel: what an append-only or
+ * immutable file forbids is found out late, and then another check may have
+ * failed before.
  */
 static bool value_differs(int64_t a, int64_t b)
 {
 	if (a == b)
 		return false;
-	return !exactness.served || (a != -EPERM && a != -EACCES) ||
-	       (b != -EPERM && b != -EACCES);
+	return !exactness.served || a >= 0 || b >= 0 ||
+	       (a != -EPERM && b != -EPERM);
 }
 
 const char *result_differs(const struct result *a, const struct result *b)
