@@ -229,6 +229,8 @@ struct actors {
 void actors_start(struct actors *all, const int top[SIDES], int shared,
 		  unsigned int patience);
 void actors_stop(struct actors *all);
+/* Is it root without capabilities? */
+bool actor_is_powerless(int64_t a);
 /* False: it hangs, or its process is no more. */
 bool actors_do(struct actors *all, const struct op *op, bool plant);
 

@@ -99,6 +99,11 @@ churn() {	# POLICY
 	done
 }
 
+# With a clock of a tick, what changes within one tick has the same time.
+can_time() {
+	! grep -q jiffies /sys/devices/system/clocksource/clocksource0/current_clocksource
+}
+
 # What file systems differ in by nature is not compared, see soak_look.c.
 exactness() {	# FS POLICY VARIANT
 	local ignore
@@ -107,7 +112,7 @@ exactness() {	# FS POLICY VARIANT
 	# their mappings changes times when it is written back.
 	case $2$3 in
 	mirror|mirrorprocs)
-		if [ "$1" = tmpfs ]; then echo "--blocks"; else echo "--times"; fi ;;
+		if [ "$1" = tmpfs ]; then echo "--blocks"; elif can_time; then echo "--times"; fi ;;
 	*)
 		echo "--served"
 		[ "$1" != tmpfs ] || echo "--blocks"

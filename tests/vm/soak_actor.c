@@ -35,6 +35,11 @@ static const struct {
 	{ .uid = 0, .powerless = true },
 };
 
+bool actor_is_powerless(int64_t a)
+{
+	return who[a].powerless;
+}
+
 static const op_fn functions[] = {
 #define FN(name, weight) do_##name,
 	SOAK_OPS(FN)
