@@ -242,16 +242,19 @@ void do_read(struct doing *d)
 }
 
 /*
- * Whether a direct write that is not aligned clears suid and sgid before it fails,
- * differs: xfs looks at the alignment first, while on a mount, as with overlayfs, the
- * bits are cleared before the file system is asked.
+ * How much of a direct write that is not aligned is done before it fails, depends on
+ * where the blocks of the file are, and whether suid is cleared, on the file system.
  */
-static bool is_direct_and_privileged(int fd)
+static bool is_direct(int fd)
 {
-	struct stat st;
+	return fcntl(fd, F_GETFL) & O_DIRECT;
+}
 
-	return fcntl(fd, F_GETFL) & O_DIRECT && !fstat(fd, &st) &&
-	       st.st_mode & (S_ISUID | S_ISGID);
+static bool is_unaligned(int fd, const struct op *op, size_t len)
+{
+	off_t at = op->how ? op->off : lseek(fd, 0, SEEK_CUR);
+
+	return op->how > 1 || (at | len) % PAGE;
 }
 
 /*
@@ -267,7 +270,7 @@ void do_write(struct doing *d)
 	struct iovec iov[3];
 	ssize_t n;
 
-	if (!len || is_fifo(fd) || is_direct_and_privileged(fd))
+	if (!len || is_fifo(fd) || (is_direct(fd) && is_unaligned(fd, op, len)))
 		return;
 	if (op->how == 0)
 		n = write(fd, buf, len);
@@ -391,7 +394,8 @@ void do_splice(struct doing *d)
 	ssize_t n;
 	int p[2];
 
-	if (is_fifo(fd_of(d, op->slot)) || is_fifo(fd_of(d, op->slot2)))
+	if (is_fifo(fd_of(d, op->slot)) || is_fifo(fd_of(d, op->slot2)) ||
+	    is_direct(fd_of(d, op->slot2)))
 		return;
 	if (pipe2(p, O_NONBLOCK | O_CLOEXEC))
 		die("pipe: %s", strerrorname_np(errno));
@@ -425,7 +429,8 @@ void do_sendfile(struct doing *d)
 	off_t off;
 
 	/* It fails, but the VFS takes it for an access, which no mount is told of. */
-	if (is_no_file(fd_of(d, op->slot)) || is_fifo(fd_of(d, op->slot2)))
+	if (is_no_file(fd_of(d, op->slot)) || is_fifo(fd_of(d, op->slot2)) ||
+	    is_direct(fd_of(d, op->slot2)))
 		return;
 	put_call(d, sendfile(fd_of(d, op->slot2), fd_of(d, op->slot),
 			     offset_or_null(&off, op->off), small_len(op)));
@@ -438,6 +443,8 @@ void do_copy(struct doing *d)
 	const struct op *op = d->op;
 	off_t off, off2;
 
+	if (is_direct(fd_of(d, op->slot2)))
+		return;
 	put_call(d, copy_file_range(fd_of(d, op->slot),
 				    offset_or_null(&off, op->off),
 				    fd_of(d, op->slot2),
