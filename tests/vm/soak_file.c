@@ -428,9 +428,9 @@ void do_sendfile(struct doing *d)
 	const struct op *op = d->op;
 	off_t off;
 
-	/* It fails, but the VFS takes it for an access, which no mount is told of. */
-	if (is_no_file(fd_of(d, op->slot)) || is_fifo(fd_of(d, op->slot2)) ||
-	    is_direct(fd_of(d, op->slot2)))
+	/* The VFS takes it for an access without one, which no mount is told of. */
+	if (small_len(op) == 0 || is_no_file(fd_of(d, op->slot)) ||
+	    is_fifo(fd_of(d, op->slot2)) || is_direct(fd_of(d, op->slot2)))
 		return;
 	put_call(d, sendfile(fd_of(d, op->slot2), fd_of(d, op->slot),
 			     offset_or_null(&off, op->off), small_len(op)));
