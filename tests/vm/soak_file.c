@@ -386,32 +386,40 @@ static off_t *offset_or_null(off_t *value, int64_t off)
 	return off < 0 ? NULL : value;
 }
 
+/* What overlaps is copied in another order through the page cache of a server. */
+static bool is_served_overlap(int in, int out)
+{
+	struct stat a, b;
+
+	return exactness.served && !fstat(in, &a) && !fstat(out, &b) &&
+	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 /* Through a pipe, which is made for it so that nothing is left in it. */
 void do_splice(struct doing *d)
 {
 	const struct op *op = d->op;
 	off_t off, off2;
 	ssize_t n;
-	int p[2];
+	int in = fd_of(d, op->slot), out = fd_of(d, op->slot2), p[2];
 
-	if (is_fifo(fd_of(d, op->slot)) || is_fifo(fd_of(d, op->slot2)) ||
-	    is_direct(fd_of(d, op->slot2)))
+	if (is_fifo(in) || is_fifo(out) || is_direct(out) || is_served_overlap(in, out))
 		return;
 	if (pipe2(p, O_NONBLOCK | O_CLOEXEC))
 		die("pipe: %s", strerrorname_np(errno));
-	n = splice(fd_of(d, op->slot), offset_or_null(&off, op->off), p[1],
+	n = splice(in, offset_or_null(&off, op->off), p[1],
 		   NULL, small_len(op), SPLICE_F_NONBLOCK);
 	put_call(d, n);
 	if (n > 0 && op->how == 0) {
-		put_call(d, splice(p[0], NULL, fd_of(d, op->slot2),
+		put_call(d, splice(p[0], NULL, out,
 				   offset_or_null(&off2, op->off2), n,
 				   SPLICE_F_NONBLOCK));
-		put_position(d, fd_of(d, op->slot2));
+		put_position(d, out);
 	} else if (n > 0) {
 		n = read(p[0], buf_get(), BUF_SIZE);
 		put(d, "data", n < 0 ? -errno : (int64_t)hash(buf_get(), n, 0));
 	}
-	put_position(d, fd_of(d, op->slot));
+	put_position(d, in);
 	close(p[0]);
 	close(p[1]);
 }
@@ -426,16 +434,16 @@ static bool is_no_file(int fd)
 void do_sendfile(struct doing *d)
 {
 	const struct op *op = d->op;
+	int in = fd_of(d, op->slot), out = fd_of(d, op->slot2);
 	off_t off;
 
 	/* The VFS takes it for an access without one, which no mount is told of. */
-	if (small_len(op) == 0 || is_no_file(fd_of(d, op->slot)) ||
-	    is_fifo(fd_of(d, op->slot2)) || is_direct(fd_of(d, op->slot2)))
+	if (small_len(op) == 0 || is_no_file(in) || is_fifo(out) || is_direct(out) ||
+	    is_served_overlap(in, out))
 		return;
-	put_call(d, sendfile(fd_of(d, op->slot2), fd_of(d, op->slot),
-			     offset_or_null(&off, op->off), small_len(op)));
-	put_position(d, fd_of(d, op->slot));
-	put_position(d, fd_of(d, op->slot2));
+	put_call(d, sendfile(out, in, offset_or_null(&off, op->off), small_len(op)));
+	put_position(d, in);
+	put_position(d, out);
 }
 
 void do_copy(struct doing *d)
