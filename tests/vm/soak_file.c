@@ -272,6 +272,9 @@ void do_write(struct doing *d)
 
 	if (!len || is_fifo(fd) || (is_direct(fd) && is_unaligned(fd, op, len)))
 		return;
+	/* Whether clearing setgid of it may fail, depends on is_lock_mark(). */
+	if (exactness.served && is_append_only(fd))
+		return;
 	if (op->how == 0)
 		n = write(fd, buf, len);
 	else if (op->how == 1)
@@ -424,6 +427,8 @@ void do_splice(struct doing *d)
 	close(p[1]);
 }
 
+static const int64_t FAR = 1LL << 43;
+
 static bool is_no_file(int fd)
 {
 	struct stat st;
@@ -437,8 +442,11 @@ void do_sendfile(struct doing *d)
 	int in = fd_of(d, op->slot), out = fd_of(d, op->slot2);
 	off_t off;
 
-	/* The VFS takes it for an access without one, which no mount is told of. */
-	if (small_len(op) == 0 || is_no_file(in) || is_fifo(out) || is_direct(out) ||
+	/*
+	 * The VFS takes it for an access without one, which no mount is told of. It
+	 * also compares with the largest size of a file, which a mount does not know.
+	 */
+	if (small_len(op) == 0 || op->off > FAR || is_no_file(in) || is_fifo(out) || is_direct(out) ||
 	    is_served_overlap(in, out))
 		return;
 	put_call(d, sendfile(out, in, offset_or_null(&off, op->off), small_len(op)));
