@@ -2,7 +2,7 @@
 /*
  * Open files that the server serves.
  *
- * fi->fh is a struct open_file; its fd is open with the caller's flags. Files
+ * fi->fh is a struct open_file; its fd is open with the caller's flags, but see below. Files
  * that the kernel opened by itself on their backing file never get here.
  */
 #include <errno.h>
@@ -44,11 +44,24 @@ char *file_thread_buffer(size_t size)
 
 /* Open, create, tmpfile -------------------------------------------------- */
 
-/* O_DIRECT wants aligned memory, which requests are not. */
+/*
+ * O_DIRECT wants aligned memory, which requests are not. Whether a write appends is
+ * in its request: F_SETFL may change that, and what mappings changed has a place.
+ */
 static int backing_flags(int flags)
 {
-	return (flags & ~(O_DIRECT | O_NOFOLLOW | O_CREAT | O_EXCL)) |
+	return (flags & ~(O_DIRECT | O_APPEND | O_NOFOLLOW | O_CREAT | O_EXCL)) |
 	       O_CLOEXEC;
+}
+
+/* An append-only file cannot be opened otherwise. */
+static int open_backing(const char *path, int flags)
+{
+	int fd = open(path, backing_flags(flags));
+
+	if (fd < 0 && errno == EPERM && flags & O_APPEND)
+		fd = open(path, backing_flags(flags) | O_APPEND);
+	return fd;
 }
 
 static int file_wrap(struct server *srv, uint64_t ino, int fd,
@@ -81,7 +94,7 @@ static int do_open(fuse_req_t req, uint64_t ino, struct fuse_file_info *fi)
 
 	if (ret)
 		return ret;
-	fd = open(proc_path_of(p.path->fd).text, backing_flags(fi->flags));
+	fd = open_backing(proc_path_of(p.path->fd).text, fi->flags);
 	if (fd < 0)
 		return -errno;
 	return file_wrap(srv, ino, fd, fi);
@@ -229,6 +242,7 @@ static ssize_t do_write(fuse_req_t req, const char *buf, size_t size, off_t off,
 {
 	const struct proto_write_in *in = server_request_arg();
 	_cleanup_cred_ struct cred_scope cred = { false };
+	struct iovec iov = { (char *)buf, size };
 	ssize_t done;
 	int ret = 0;
 
@@ -236,7 +250,8 @@ static ssize_t do_write(fuse_req_t req, const char *buf, size_t size, off_t off,
 		ret = cred_enter(req, CRED_NO_FSETID, &cred);
 	if (ret)
 		return ret;
-	done = pwrite(file_fd(fi), buf, size, off);
+	done = pwritev2(file_fd(fi), &iov, 1, off,
+			in->flags & O_APPEND ? RWF_APPEND : 0);
 	return done < 0 ? -errno : done;
 }
 

@@ -290,6 +290,28 @@ def appends_of_two_files_do_not_overlap():
 
 
 @case
+def append_can_be_set_and_cleared():
+    fd = os.open("ap", os.O_RDWR | os.O_CREAT | os.O_APPEND)
+    os.write(fd, b"1234")
+    fcntl.fcntl(fd, fcntl.F_SETFL, 0)
+    os.pwrite(fd, b"b", 1)
+    fcntl.fcntl(fd, fcntl.F_SETFL, os.O_APPEND)
+    os.pwrite(fd, b"e", 0)
+    return read("ap")
+
+
+@case
+def mapping_of_a_file_for_appending_does_not_append():
+    fd = os.open("ap", os.O_RDWR | os.O_CREAT | os.O_APPEND)
+    os.write(fd, b"1234")
+    with mmap.mmap(fd, 4) as m:
+        m[1:2] = b"b"
+        m.flush()
+    os.fsync(fd)
+    return read("ap")
+
+
+@case
 def holes_are_holes():
     fd = os.open("hole", os.O_CREAT | os.O_RDWR)
     os.ftruncate(fd, 1 << 20)

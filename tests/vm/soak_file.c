@@ -172,20 +172,10 @@ void do_close(struct doing *d)
 		slot_unmap(s);
 }
 
-/* The flags of the server's objects are not known to the kernel. */
-static bool is_append_only(int fd)
-{
-	int flags = 0;
-
-	return !ioctl(fd, FS_IOC_GETFLAGS, &flags) && flags & FS_APPEND_FL;
-}
-
 void do_setfl(struct doing *d)
 {
 	int fd = fd_of(d, d->op->slot);
 
-	if (exactness.served && is_append_only(fd))
-		return;
 	put_ok(d, fcntl(fd, F_SETFL, (int)d->op->flags | O_NONBLOCK));
 	put(d, "F_GETFL", fcntl(fd, F_GETFL));
 	/* The backing file has them from the next use on, and then checks them. */
@@ -271,9 +261,6 @@ void do_write(struct doing *d)
 	ssize_t n;
 
 	if (!len || is_fifo(fd) || (is_direct(fd) && is_unaligned(fd, op, len)))
-		return;
-	/* Whether clearing setgid of it may fail, depends on is_lock_mark(). */
-	if (exactness.served && is_append_only(fd))
 		return;
 	if (op->how == 0)
 		n = write(fd, buf, len);

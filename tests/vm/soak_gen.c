@@ -726,15 +726,19 @@ static const struct known *pick_flagged(struct generator *g)
 	return NULL;
 }
 
-/* What is immutable stops much else: it is looked for and made mutable again. */
+/*
+ * What is immutable stops much else: it is looked for and made mutable again. The
+ * kernel does not know these flags of the server's objects: what they forbid is found
+ * out late, after what else may fail, or not at all if there is nothing to do.
+ */
 static void gen_set_flags(struct generator *g, struct op *op)
 {
-	static const int flags[] = { FS_APPEND_FL, FS_IMMUTABLE_FL, FS_NODUMP_FL,
-				     FS_NOATIME_FL, FS_SYNC_FL, 0 };
+	static const int flags[] = { FS_NODUMP_FL, FS_NOATIME_FL, FS_SYNC_FL, 0,
+				     FS_APPEND_FL, FS_IMMUTABLE_FL };
 	const struct known *flagged = pick_flagged(g);
 
 	put_ioctl_target(g, op);
-	op->flags = PICK(g, flags);
+	op->flags = exactness.served ? flags[below(g, 4)] : PICK(g, flags);
 	if (flagged && percent(g, 60)) {
 		op->actor = 0;
 		op->how = op->slot = op->flags = 0;

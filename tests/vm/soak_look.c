@@ -182,17 +182,10 @@ void look_print(const char *what, const struct look *l)
 
 /* Results ------------------------------------------------------------------ */
 
-/*
- * The server's objects have no flags in the kernel: what an append-only or
- * immutable file forbids is found out late, and then another check may have
- * failed before.
- */
+/* Before privileges are cleared for a write, its size is checked. */
 static bool value_differs(int64_t a, int64_t b)
 {
-	if (a == b)
-		return false;
-	return !exactness.served || a >= 0 || b >= 0 ||
-	       (a != -EPERM && b != -EPERM);
+	return a != b && !(a == -EPERM && b == -EFBIG);
 }
 
 const char *result_differs(const struct result *a, const struct result *b)
