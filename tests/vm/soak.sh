@@ -89,14 +89,16 @@ policy_args() {	# POLICY
 	esac
 }
 
-# Replaces the policy until it is killed, by turns with another one.
+# Replaces the policy until it is killed, by turns with another one. If that fails, the
+# run has failed: it would have been one without.
 churn() {	# POLICY
 	local seconds
 	printf -v seconds '0.%03d' "${CHURN_MS:-50}"
 	while sleep "$seconds" && fusepass policy replace readonly "$work/mnt" >/dev/null &&
-	      sleep "$seconds" && fusepass policy replace mirror "$work/mnt" >/dev/null; do
+	      sleep "$seconds" && fusepass policy replace "$1" "$work/mnt" >/dev/null; do
 		:
 	done
+	touch /tmp/soak.churn-failed
 }
 
 # With a clock of a tick, what changes within one tick has the same time.
@@ -143,6 +145,7 @@ run_soak() {	# RUN FS POLICY VARIANT
 		sed 's/^/# /' /tmp/soak.mount
 		return 1
 	fi
+	rm -f /tmp/soak.churn-failed
 	[ "$4" != churn ] || { churn "$3" & churner=$!; }
 	args=$(soak_args "$2" "$3" "$4")
 	# shellcheck disable=SC2086
@@ -151,6 +154,10 @@ run_soak() {	# RUN FS POLICY VARIANT
 	status=${PIPESTATUS[0]}
 	[ -z "$churner" ] || kill "$churner" 2>/dev/null
 	[ -z "$churner" ] || wait "$churner" 2>/dev/null
+	if [ -e /tmp/soak.churn-failed ]; then
+		echo "# the policy could not be replaced any more"
+		status=1
+	fi
 	umount "$work/mnt" || status=1
 	return "$status"
 }

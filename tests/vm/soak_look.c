@@ -84,12 +84,11 @@ static const struct field {
 
 /*
  * Of setgid where no group may execute the file, a request that changes the content
- * says nothing, so the server leaves it.
+ * says nothing, so the server leaves it; later chmod() or an ACL may make it count.
  */
-static bool is_lock_mark(uint64_t mode)
+static bool may_keep_setgid(uint64_t mode)
 {
-	return exactness.served && S_ISREG(mode) &&
-	       (mode & (S_ISGID | S_IXGRP)) == S_ISGID;
+	return exactness.served && S_ISREG(mode);
 }
 
 static int64_t field_value(const struct look *look, const struct field *f,
@@ -101,7 +100,7 @@ static int64_t field_value(const struct look *look, const struct field *f,
 	if (f->use == TIME || f->use == ATIME || f->use == TIME_EXACTLY)
 		return exact ? time_value(p) : time_class(p);
 	memcpy(&v, p, f->size);
-	if (f->off == offsetof(struct stx, mode) && is_lock_mark(v))
+	if (f->off == offsetof(struct stx, mode) && may_keep_setgid(v))
 		v &= ~S_ISGID;
 	if (f->off == offsetof(struct stx, mask))
 		v &= ~MOUNT_FIELDS;
