@@ -175,7 +175,7 @@ lane() {	# PART...
 
 # The suite takes as long as all the rest and leaves a CPU idle most of the time.
 lanes() {	# PART...
-	local rest=() part
+	local rest=() part pid
 	for part; do
 		[ "$part" = vm ] || rest+=("$part")
 	done
@@ -184,8 +184,9 @@ lanes() {	# PART...
 		return
 	fi
 	lane "${rest[@]}" &
+	pid=$!
 	lane vm
-	wait $!
+	wait "$pid"
 }
 
 rm -rf "$TAP"

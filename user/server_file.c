@@ -2,14 +2,16 @@
 /*
  * Open files that the server serves.
  *
- * fi->fh is a struct open_file; its fd is open with the caller's flags, but see below. Files
- * that the kernel opened by itself on their backing file never get here.
+ * fi->fh is a struct open_file; its fd is open with the caller's flags as far as
+ * backing_flags() keeps them. Files that the kernel opened by itself on their
+ * backing file never get here.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #include "server.h"
 

@@ -108,18 +108,18 @@ can_time() {
 
 # What file systems differ in by nature is not compared, see soak_look.c.
 exactness() {	# FS POLICY VARIANT
-	local ignore
-	ignore=lease:result,lease:F_GETLEASE
+	local served= ignore=lease:result,lease:F_GETLEASE
 	# There is no request for FIEMAP: the server's files have none. What is written to
 	# their mappings changes times when it is written back.
 	case $2$3 in
-	mirror|mirrorprocs)
-		if [ "$1" = tmpfs ]; then echo "--blocks"; elif can_time; then echo "--times"; fi ;;
-	*)
-		echo "--served"
-		[ "$1" != tmpfs ] || echo "--blocks"
-		ignore+=,fiemap:result ;;
+	mirror|mirrorprocs) ;;
+	*) served=1; echo "--served"; ignore+=,fiemap:result ;;
 	esac
+	if [ "$1" = tmpfs ]; then
+		echo "--blocks"
+	elif [ -z "$served" ] && can_time; then
+		echo "--times"
+	fi
 	# Where there is no reflink, the VFS says so before it looks at the arguments, but
 	# a file system that may pass it (overlayfs too) has the method.
 	case $1 in ext4|tmpfs) ignore+=,dedupe:result ;; esac

@@ -167,7 +167,7 @@ void do_close(struct doing *d)
 	struct slot *s = slot_of(d, d->op->slot);
 	int fd = s->fd;
 
-	if (s->map)
+	if (s->map && !d->op->how)
 		drop_locks(fd);
 	s->fd = -1;
 	put_ok(d, close(fd));
@@ -240,7 +240,9 @@ void do_read(struct doing *d)
  */
 static bool is_direct(int fd)
 {
-	return fcntl(fd, F_GETFL) & O_DIRECT;
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags >= 0 && flags & O_DIRECT;
 }
 
 static bool is_unaligned(int fd, const struct op *op, size_t len)
@@ -388,6 +390,12 @@ static bool is_served_overlap(int in, int out)
 	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
+/* Is what is written to it through a pipe the same on every file system? */
+static bool takes_pipe(int in, int out)
+{
+	return !is_fifo(out) && !is_direct(out) && !is_served_overlap(in, out);
+}
+
 /* Through a pipe, which is made for it so that nothing is left in it. */
 void do_splice(struct doing *d)
 {
@@ -396,7 +404,7 @@ void do_splice(struct doing *d)
 	ssize_t n;
 	int in = fd_of(d, op->slot), out = fd_of(d, op->slot2), p[2];
 
-	if (is_fifo(in) || is_fifo(out) || is_direct(out) || is_served_overlap(in, out))
+	if (is_fifo(in) || !takes_pipe(in, out))
 		return;
 	if (pipe2(p, O_NONBLOCK | O_CLOEXEC))
 		die("pipe: %s", strerrorname_np(errno));
@@ -417,7 +425,6 @@ void do_splice(struct doing *d)
 	close(p[1]);
 }
 
-
 static bool is_no_file(int fd)
 {
 	struct stat st;
@@ -435,8 +442,7 @@ void do_sendfile(struct doing *d)
 	 * The VFS takes it for an access without one, which no mount is told of. It
 	 * also compares with the largest size of a file, which a mount does not know.
 	 */
-	if (small_len(op) == 0 || op->off > FAR || is_no_file(in) || is_fifo(out) || is_direct(out) ||
-	    is_served_overlap(in, out))
+	if (!small_len(op) || op->off > FAR || is_no_file(in) || !takes_pipe(in, out))
 		return;
 	put_call(d, sendfile(out, in, offset_or_null(&off, op->off), small_len(op)));
 	put_position(d, in);
