@@ -498,6 +498,20 @@ TEST(root_is_judged_at_attach)
 	EQ(c->mode, stat_of("b").st_mode);
 }
 
+static void expect_object(const struct rules_call *c, const struct stat *st)
+{
+	EQ(c->ino, st->st_ino);
+	EQ(c->size, st->st_size);
+	EQ(c->mode, st->st_mode);
+	EQ(c->uid, st->st_uid);
+	EQ(c->gid, st->st_gid);
+	EQ(c->nlink, st->st_nlink);
+	EQ(c->mtime, st->st_mtim.tv_sec);
+	EQ(c->mtime_nsec, st->st_mtim.tv_nsec);
+	EQ(c->ctime, st->st_ctim.tv_sec);
+	EQ(c->ctime_nsec, st->st_ctim.tv_nsec);
+}
+
 TEST(program_sees_the_backing_object)
 {
 	struct rf *rf = mount_tree();
@@ -515,14 +529,10 @@ TEST(program_sees_the_backing_object)
 	EQ(c->parent_cookie, 0);
 	EQ(c->name_len, 1);
 	EQ(c->flags & (POL_ROOT | POL_CREATE | POL_READDIR), 0);
-	EQ(c->ino, st.st_ino);
-	EQ(c->size, st.st_size);
-	EQ(c->mode, st.st_mode);
+	expect_object(c, &st);
 	EQ(c->uid, 12);
 	EQ(c->gid, 34);
 	EQ(c->nlink, 2);
-	EQ(c->mtime, st.st_mtim.tv_sec);
-	EQ(c->mtime_nsec, st.st_mtim.tv_nsec);
 	EQ(c->ctime, st.st_ctim.tv_sec);
 	EQ(c->ctime_nsec, st.st_ctim.tv_nsec);
 	EQ(c->atime, st.st_atim.tv_sec);
@@ -1975,16 +1985,9 @@ TEST(program_sees_the_object_that_a_mount_point_covers)
 	OK(lookup("m/d/x"));
 	c = pol_call(p, "x");
 	CHECK(c);
-	EQ(c->ino, st.st_ino);
-	EQ(c->mode, st.st_mode);
+	expect_object(c, &st);
 	EQ(c->uid, 12);
 	EQ(c->gid, 34);
-	EQ(c->size, st.st_size);
-	EQ(c->nlink, st.st_nlink);
-	EQ(c->mtime, st.st_mtim.tv_sec);
-	EQ(c->mtime_nsec, st.st_mtim.tv_nsec);
-	EQ(c->ctime, st.st_ctim.tv_sec);
-	EQ(c->ctime_nsec, st.st_ctim.tv_nsec);
 	CHECK(rf_count(rf, FUSE_LOOKUP) >= 1);
 	/* A verdict that goes by them holds. */
 	pol_rule(p, "x", -EACCES);
