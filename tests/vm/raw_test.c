@@ -382,11 +382,6 @@ TEST(backing_open_of_an_idmapped_mount_is_eopnotsupp)
 	CHECK(rf_register(rf, "b/f", INODE_OP) > 0);
 }
 
-TEST(backing_open_out_of_memory_is_enomem)
-{
-	test_skip("needs fault injection, which the test kernels lack");
-}
-
 static int close_unprivileged(void *p)
 {
 	ERR(rf_backing_close(p, 1), EPERM);

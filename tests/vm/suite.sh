@@ -80,6 +80,7 @@ if grep -q fuse_policy_ops /sys/kernel/btf/vmlinux; then
 	run "$bin/verifier_test" $short "$@"
 	run "$bin/policy_test" $short "${policies[@]}" "$@"
 	run "$bin/tree_test" $short "$@"
+	run "$bin/fault_test" $short "$@"
 	if [ ${#policies[@]} -eq 0 ]; then
 		run "$bin/security_test" $short "$@"
 		run "$here/cli_test.sh" $short "$@"
