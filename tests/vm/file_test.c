@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -26,6 +27,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -1078,6 +1080,218 @@ TEST(closing_another_file_tells_the_server_that_has_the_locks)
 	EVENTUALLY(rf_count(rf, FUSE_RELEASE) == 1);
 	OK(close(fd));
 	EQ(rf_count(rf, FUSE_FLUSH), 2);
+}
+
+/* Each kind of lock, on the whole file; -1 and errno on failure. */
+
+static int wait_posix(int fd, bool on)
+{
+	return set_lock(fd, F_SETLKW, on ? F_WRLCK : F_UNLCK);
+}
+
+static int wait_ofd(int fd, bool on)
+{
+	return set_lock(fd, F_OFD_SETLKW, on ? F_WRLCK : F_UNLCK);
+}
+
+static int wait_flock(int fd, bool on)
+{
+	return flock(fd, on ? LOCK_EX : LOCK_UN);
+}
+
+struct waiter {
+	const char *path;
+	int (*lock)(int fd, bool on);
+	int tell;	/* a pipe: it begins to wait, and it has the lock */
+};
+
+static int wait_for_lock(void *p)
+{
+	struct waiter *w = p;
+	int fd = open_file(w->path, O_RDWR);
+
+	EQ(write(w->tell, "w", 1), 1);
+	OK(w->lock(fd, true));
+	EQ(write(w->tell, "h", 1), 1);
+	return 0;
+}
+
+static void no_action(int sig)
+{
+	(void)sig;
+}
+
+static int wait_interrupted(void *p)
+{
+	struct sigaction action = { .sa_handler = no_action };	/* no SA_RESTART */
+	struct waiter *w = p;
+	int fd = open_file(w->path, O_RDWR);
+
+	OK(sigaction(SIGALRM, &action, NULL));
+	/* More than once: it may come before the wait begins. */
+	OK(setitimer(ITIMER_REAL, &(struct itimerval){ { 0, 50000 }, { 0, 50000 } }, NULL));
+	ERR(w->lock(fd, true), EINTR);
+	return 0;
+}
+
+static char told(int fd)
+{
+	char c = 0;
+
+	EQ(read(fd, &c, 1), 1);
+	return c;
+}
+
+static void contend_for(const char *path, int (*lock)(int fd, bool on))
+{
+	int fd = open_file(path, O_RDWR), ends[2];
+	struct pollfd ready = { .events = POLLIN };
+	struct waiter w = { path, lock, 0 };
+	pid_t pid;
+
+	OK(pipe(ends));
+	ready.fd = ends[0];
+	w.tell = ends[1];
+	OK(lock(fd, true));
+	pid = spawn(wait_for_lock, &w);
+	EQ(told(ends[0]), 'w');
+	EQ(poll(&ready, 1, 100), 0);
+	EQ(in_child(wait_interrupted, &w), 0);
+	OK(lock(fd, false));
+	EQ(told(ends[0]), 'h');
+	EQ(reap(pid), 0);
+	OK(lock(fd, true));
+	close(fd);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+TEST(locks_are_waited_for_in_the_kernel_as_natively)
+{
+	static int (*const kinds[])(int, bool) = { wait_posix, wait_ofd, wait_flock };
+	struct rf *rf = mount_flags(RF_OPS, LOCK_FLAGS);
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(kinds); i++) {
+		contend_for("b/d/f", kinds[i]);
+		contend_for("m/d/f", kinds[i]);
+	}
+	expect_silence(rf);
+}
+
+static void lock_byte(int fd, int cmd, off_t byte, int want)
+{
+	struct flock fl = { .l_type = F_WRLCK, .l_start = byte, .l_len = 1 };
+
+	EQ(fcntl(fd, cmd, &fl) ? errno : 0, want);
+}
+
+static int lock_second_then_first(void *p)
+{
+	struct waiter *w = p;
+	int fd = open_file(w->path, O_RDWR);
+
+	lock_byte(fd, F_SETLK, 1, 0);
+	EQ(write(w->tell, "w", 1), 1);
+	lock_byte(fd, F_SETLKW, 0, 0);
+	return 0;
+}
+
+/* Who waits has a line of its own in /proc/locks, with an arrow. */
+static bool waits_for_lock(pid_t pid)
+{
+	char line[128], want[32];
+	bool found = false;
+	FILE *f = fopen("/proc/locks", "r");
+
+	CHECK(f);
+	snprintf(want, sizeof(want), " %d ", pid);
+	while (!found && fgets(line, sizeof(line), f))
+		found = strstr(line, "->") && strstr(line, want);
+	fclose(f);
+	return found;
+}
+
+static void deadlock_on(const char *path)
+{
+	int fd = open_file(path, O_RDWR), ends[2];
+	struct waiter w = { path, NULL, 0 };
+	pid_t pid;
+
+	OK(pipe(ends));
+	w.tell = ends[1];
+	lock_byte(fd, F_SETLK, 0, 0);
+	pid = spawn(lock_second_then_first, &w);
+	EQ(told(ends[0]), 'w');
+	/* Until the other one waits, this one would wait too, and then the other fails. */
+	EVENTUALLY(waits_for_lock(pid));
+	lock_byte(fd, F_SETLKW, 1, EDEADLK);
+	close(fd);
+	EQ(reap(pid), 0);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+TEST(deadlock_of_passed_locks_is_edeadlk_as_natively)
+{
+	struct rf *rf = mount_flags(RF_OPS, LOCK_FLAGS);
+
+	deadlock_on("b/d/f");
+	deadlock_on("m/d/f");
+	expect_silence(rf);
+}
+
+static int open_for_reading(void *p)
+{
+	struct waiter *w = p;
+
+	EQ(write(w->tell, "w", 1), 1);
+	close(open_file(w->path, O_RDONLY));
+	EQ(write(w->tell, "h", 1), 1);
+	return 0;
+}
+
+static atomic_int lease_breaks;
+
+static void count_break(int sig)
+{
+	(void)sig;
+	lease_breaks++;
+}
+
+static void break_lease_of(const char *path)
+{
+	struct pollfd ready = { .events = POLLIN };
+	struct sigaction action = { .sa_handler = count_break, .sa_flags = SA_RESTART };
+	struct waiter w = { path, NULL, 0 };
+	int fd = open_file(path, O_RDWR), ends[2];
+	pid_t pid;
+
+	lease_breaks = 0;
+	OK(sigaction(SIGIO, &action, NULL));
+	OK(pipe(ends));
+	ready.fd = ends[0];
+	w.tell = ends[1];
+	OK(fcntl(fd, F_SETLEASE, F_WRLCK));
+	pid = spawn(open_for_reading, &w);
+	EQ(told(ends[0]), 'w');
+	EVENTUALLY(lease_breaks == 1);
+	EQ(fcntl(fd, F_GETLEASE), F_RDLCK);
+	EQ(poll(&ready, 1, 100), 0);
+	OK(fcntl(fd, F_SETLEASE, F_UNLCK));
+	EQ(told(ends[0]), 'h');
+	EQ(reap(pid), 0);
+	close(fd);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+TEST(write_lease_is_broken_by_an_open_as_natively)
+{
+	struct rf *rf = mount_dir(RF_OPS);
+
+	break_lease_of("b/d/f");
+	break_lease_of("m/d/f");
+	expect_silence(rf);
 }
 
 TEST(lease_of_a_passed_file_works)
