@@ -16,6 +16,7 @@
 #include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -775,5 +776,154 @@ TEST(readonly_mount_of_the_backing_directory_is_erofs)
 	ERR(rename("m/t/old", "m/t/new"), EROFS);
 	ERR(open("m/t", O_TMPFILE | O_RDWR, 0600), EROFS);
 	ERR(link("m/t/old", "m/t/new"), EROFS);
+	EQ(rf_count_all(rf), 0);
+}
+
+/* An idmapped mount of FUSE, on which uid and gid n are IDMAP_BASE + n. */
+
+enum { IDMAP_BASE = 100000, IDMAP_STEPS = 64, ALLOW_IDMAP_BIT = 40 };
+
+/* What each step gave: an errno, or something of the result. */
+struct idmap_log {
+	int n;
+	long long steps[IDMAP_STEPS];
+};
+
+struct idmap_run {
+	int dir;		/* of the idmapped mount */
+	const char *sub;	/* the directory in it to work in */
+	struct idmap_log *log;	/* shared with who waits for it */
+};
+
+static void idmap_note(struct idmap_run *r, long long value)
+{
+	CHECK(r->log->n < IDMAP_STEPS);
+	r->log->steps[r->log->n++] = value;
+}
+
+static void idmap_did(struct idmap_run *r, long ret)
+{
+	idmap_note(r, ret < 0 ? errno : 0);
+}
+
+static void idmap_saw(struct idmap_run *r, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(r->dir, name, &st, AT_SYMLINK_NOFOLLOW)) {
+		idmap_note(r, errno);
+		return;
+	}
+	idmap_note(r, st.st_mode);
+	idmap_note(r, st.st_uid);
+	idmap_note(r, st.st_gid);
+}
+
+static int idmap_create(struct idmap_run *r, const char *name, mode_t mode)
+{
+	int fd = openat(r->dir, name, O_CREAT | O_EXCL | O_RDWR, mode);
+
+	idmap_did(r, fd);
+	if (fd >= 0)
+		close(fd);
+	return fd;
+}
+
+/* Everybody tries the same, in a directory of uid 0 and one of uid 1000. */
+static int idmap_steps(void *p)
+{
+	/* user::rw- user:IDMAP_BASE+1000:rw- group::r-- mask::rw- other::--- */
+	static const uint32_t acl[] = {
+		2, 0x00060001, ~0U, 0x00060002, IDMAP_BASE + 1000, 0x00040004, ~0U,
+		0x00060010, ~0U, 0x00000020, ~0U
+	};
+	struct idmap_run *r = p;
+	char name[32];
+
+	OK(fchdir(r->dir));
+	r->dir = OK(open(r->sub, O_PATH | O_DIRECTORY));
+	snprintf(name, sizeof(name), "%u", geteuid());
+	idmap_create(r, name, 02755);
+	idmap_saw(r, name);
+	OK(fchdir(r->dir));
+	idmap_did(r, setxattr(name, "system.posix_acl_access", acl, sizeof(acl), 0));
+	idmap_saw(r, name);
+	idmap_did(r, chown(name, 0, 0));
+	idmap_did(r, chown(name, IDMAP_BASE, IDMAP_BASE));
+	idmap_did(r, chown(name, IDMAP_BASE + 1000, -1));
+	idmap_did(r, chmod(name, 04711));
+	idmap_saw(r, name);
+	idmap_did(r, mkdir("dir", 0750));
+	idmap_saw(r, "dir");
+	idmap_did(r, symlink("to", "link"));
+	idmap_saw(r, "link");
+	idmap_did(r, link("old", "old2"));
+	idmap_did(r, rename("old", "renamed"));
+	idmap_did(r, truncate("renamed", 1));
+	idmap_did(r, setxattr("renamed", "user.a", "v", 1, 0));
+	idmap_did(r, access("renamed", R_OK));
+	idmap_did(r, access("renamed", W_OK));
+	idmap_did(r, unlink("old2"));
+	idmap_did(r, rmdir("dir"));
+	idmap_did(r, unlink("link"));
+	idmap_did(r, rename("renamed", "old"));
+	idmap_did(r, unlink(name));
+	return 0;
+}
+
+static struct idmap_log *idmap_log_new(void)
+{
+	struct idmap_log *log = mmap(NULL, sizeof(*log), PROT_READ | PROT_WRITE,
+				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(log != MAP_FAILED);
+	return log;
+}
+
+static void idmap_compare(int native_dir, int mount_dir, uid_t uid, uid_t owner)
+{
+	struct idmap_run native = { native_dir, "t", idmap_log_new() };
+	struct idmap_run mount = { mount_dir, "t", idmap_log_new() };
+
+	OK(chown("b/t", owner, owner));
+	OK(chown("b/t/old", owner, owner));
+	EQ(as_uid(uid, idmap_steps, &native), 0);
+	EQ(as_uid(uid, idmap_steps, &mount), 0);
+	CHECK(native.log->n > 20);
+	/* The owner can, by the number of the mount and no other. */
+	EQ(native.log->steps[0] == 0, uid == IDMAP_BASE + owner);
+	EQ(mount.log->n, native.log->n);
+	for (int i = 0; i < native.log->n; i++)
+		if (mount.log->steps[i] != native.log->steps[i])
+			FAIL("uid %u, directory of %u, step %d: %lld, not %lld", uid, owner,
+			     i, mount.log->steps[i], native.log->steps[i]);
+}
+
+TEST(idmapped_mount_of_fuse_is_as_one_of_the_backing_tree)
+{
+	static const uid_t owners[] = { 0, 1000 };
+	static const uid_t users[] = {
+		0, 1000, IDMAP_BASE, IDMAP_BASE + 1000, IDMAP_BASE + 1001,
+	};
+	struct rf_conf conf = RF_DEFAULT;
+	int native, mapped;
+	struct rf *rf;
+
+	conf.flags |= 1ULL << ALLOW_IDMAP_BIT;
+	conf.options = ",default_permissions";
+	rf_make_tree();
+	OK(mkdir("b/t", 0755));
+	put_file("b/t/old", "old\n", 0644);
+	rf = rf_mount(NULL, &conf);
+	pol_attach(rf, 0);
+	CHECK(file_is("m/t/old", "old\n"));
+	native = idmapped_clone("b", IDMAP_BASE);
+	mapped = idmapped_clone("m", IDMAP_BASE);
+	rf_reset(rf);
+	for (unsigned int i = 0; i < ARRAY_SIZE(owners); i++)
+		for (unsigned int j = 0; j < ARRAY_SIZE(users); j++)
+			idmap_compare(native, mapped, users[j], owners[i]);
+	if (rf_count_all(rf))
+		rf_note_counts(rf);
 	EQ(rf_count_all(rf), 0);
 }
