@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/fs.h>
 #include <linux/landlock.h>
@@ -652,9 +653,9 @@ TEST(write_to_an_immutable_file_is_eperm_for_who_may_not_write_either)
 
 enum { NO_BITS = 0777, BITS = 06777 };
 
-static int change_both(const char *path, int (*change)(int fd))
+static int change_file(const char *path, int flags, int (*change)(int fd))
 {
-	int fd = open(path, O_RDWR), ret;
+	int fd = open(path, O_RDWR | flags), ret;
 
 	if (fd < 0)
 		return -errno;
@@ -705,11 +706,12 @@ static int by_own_chown(int fd)
 static struct {
 	int (*change)(int fd);
 	const char *path;
+	int flags;		/* of the open */
 } change;
 
 static int do_change(void *arg)
 {
-	EQ(change_both(change.path, change.change), 0);
+	EQ(change_file(change.path, change.flags, change.change), 0);
 	return 0;
 }
 
@@ -739,6 +741,71 @@ static void expect_bits_as_native(uid_t uid, int (*fn)(int fd), mode_t left)
 		EQ(mode_of(i ? "b/f" : "n/f"), left);
 		EQ(mode_of(files[i]), left);
 	}
+}
+
+static void drop_cap_fsetid(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct caps[2];
+
+	OK(syscall(SYS_capget, &head, caps));
+	caps[0].effective &= ~(1U << CAP_FSETID);
+	OK(syscall(SYS_capset, &head, caps));
+}
+
+static int change_without_fsetid(void *arg)
+{
+	drop_cap_fsetid();
+	return do_change(arg);
+}
+
+/* Root is nobody special without CAP_FSETID: passed, and asked of the server. */
+static void expect_bits_go_without_fsetid(int (*fn)(int fd), int flags)
+{
+	static const char *const files[] = { "n/f", "m/f", "served/f" };
+
+	mount_both();
+	OK(mkdir("served", 0755));
+	EQ(shell("fusepass mount b served"), 0);
+	put_file("source", "data", 0644);
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		const char *under = i ? "b/f" : "n/f";
+
+		put_file(under, "some text\n", BITS);
+		OK(chmod(under, BITS));
+		change.change = fn;
+		change.path = files[i];
+		change.flags = flags;
+		EQ(in_child(change_without_fsetid, NULL), 0);
+		if (mode_of(under) != NO_BITS)
+			FAIL("%s keeps mode %o", files[i], mode_of(under));
+		EQ(mode_of(files[i]), NO_BITS);
+	}
+}
+
+TEST(write_by_root_without_cap_fsetid_takes_suid_and_sgid)
+{
+	expect_bits_go_without_fsetid(by_pwrite, 0);
+}
+
+TEST(truncating_open_by_root_without_cap_fsetid_takes_suid_and_sgid)
+{
+	expect_bits_go_without_fsetid(by_nothing, O_TRUNC);
+}
+
+TEST(ftruncate_by_root_without_cap_fsetid_takes_suid_and_sgid)
+{
+	expect_bits_go_without_fsetid(on_ftruncate, 0);
+}
+
+TEST(fallocate_by_root_without_cap_fsetid_takes_suid_and_sgid)
+{
+	expect_bits_go_without_fsetid(on_fallocate, 0);
+}
+
+TEST(copy_file_range_by_root_without_cap_fsetid_takes_suid_and_sgid)
+{
+	expect_bits_go_without_fsetid(by_copy, 0);
 }
 
 TEST(write_by_another_takes_suid_and_sgid)
