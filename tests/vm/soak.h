@@ -166,6 +166,7 @@ struct slot {
 	int fd;		/* -1: empty */
 	char *map;
 	size_t map_len;
+	bool given;	/* the file may be open in another actor too */
 };
 
 struct side {

@@ -213,7 +213,10 @@ static void do_both(struct channel *ch, struct side side[2])
 /* A file that is given keeps being ours as well. */
 void do_give(struct doing *d)
 {
-	put(d, "result", fd_of(d, d->op->slot) < 0 ? -EBADF : 0);
+	struct slot *s = slot_of(d, d->op->slot);
+
+	s->given = s->fd >= 0;
+	put(d, "result", s->given ? 0 : -EBADF);
 }
 
 static void adopt(struct side side[2], int64_t slot, const int fds[2])
@@ -221,6 +224,7 @@ static void adopt(struct side side[2], int64_t slot, const int fds[2])
 	for (int s = 0; s < 2; s++) {
 		slot_clear(&side[s].slot[slot]);
 		side[s].slot[slot].fd = fds[s];
+		side[s].slot[slot].given = true;
 	}
 }
 

@@ -62,6 +62,7 @@ void slot_clear(struct slot *s)
 	if (s->fd >= 0)
 		close(s->fd);
 	s->fd = -1;
+	s->given = false;
 }
 
 uint64_t random_mix(uint64_t x)
@@ -171,8 +172,10 @@ void do_close(struct doing *d)
 		drop_locks(fd);
 	s->fd = -1;
 	put_ok(d, close(fd));
-	if (d->op->how)
+	/* Others could lock a file that they share with the mapping. */
+	if (d->op->how || s->given)
 		slot_unmap(s);
+	s->given = false;
 }
 
 void do_setfl(struct doing *d)
@@ -550,7 +553,8 @@ void do_seek(struct doing *d)
 	/* A mount does not know the largest size of the files beneath. */
 	if (exactness.served && d->op->off > FAR)
 		return;
-	if (exactness.served && is_dir(fd))
+	/* For the end of a directory, xfs has the size that it had when it was read. */
+	if ((exactness.served || d->op->how == SEEK_END) && is_dir(fd))
 		put(d, "result", 0);
 	else
 		put_call(d, lseek(fd, d->op->off, d->op->how));
