@@ -553,8 +553,8 @@ void do_seek(struct doing *d)
 	/* A mount does not know the largest size of the files beneath. */
 	if (exactness.served && d->op->off > FAR)
 		return;
-	/* For the end of a directory, xfs has the size that it had when it was read. */
-	if ((exactness.served || d->op->how == SEEK_END) && is_dir(fd))
+	/* The end of a directory is for xfs where it was when that was read. */
+	if ((exactness.served || d->op->how >= SEEK_END) && is_dir(fd))
 		put(d, "result", 0);
 	else
 		put_call(d, lseek(fd, d->op->off, d->op->how));
