@@ -56,8 +56,15 @@ hook_and_bits() {
 	! wanted hook || run_vm hook "$kernel" 1 hook
 	! wanted bits || run_vm bits "$kernel" 1 bits
 }
-patched() { ! wanted unpoliced || run_vm unpoliced "$kernel" 1 unpoliced; }
-unpatched() { ! wanted unpoliced || file=unpoliced-base run_vm base "$base" 1 unpoliced; }
+# In two guests each: what differs by chance between boots must not look like a difference
+# between kernels.
+unpoliced() {	# NAME KERNEL
+	wanted unpoliced || return 0
+	file=$1 run_vm "$1" "$2" 1 unpoliced
+	file=$1-2 run_vm "$1-2" "$2" 1 unpoliced
+}
+patched() { unpoliced unpoliced "$kernel"; }
+unpatched() { unpoliced unpoliced-base "$base"; }
 memory() {
 	! wanted memory ||
 		VM_APPEND="${VM_APPEND:-} slab_nomerge" run_vm memory "$kernel" 0 memory

@@ -146,6 +146,17 @@ claim rows_above_the_limits_are_counted last_lines_are \
 claim figures_above_the_limits_have_a_star starred 2
 claim rows_above_the_limits_are_named grep -q 'above overlayfs by more than 2 %: stat, warm$' "$work/report"
 
+# What one guest of a kernel shows and another one does not, is chance.
+second_guests() {	# STAT-WITHOUT-POLICY STAT-OF-THE-UNPATCHED-KERNEL
+	figures unpoliced 'stat, warm' fuse "$1" >"$work/bench/unpoliced-2.tsv"
+	figures unpoliced 'stat, warm' fuse "$2" >"$work/bench/unpoliced-base-2.tsv"
+	scripts/bench-report.py "$work/bench" >"$work/report"
+}
+
+claim guest_with_less_is_found second_guests 1009 1020
+claim least_of_two_guests_counts grep -q '0 of 2 figures above the unpatched' "$work/report"
+claim guests_are_compared grep -q 'differ by more than 1 % in 1 of 1 figures' "$work/report"
+
 claim part_alone_is_reported part_alone_is_reported
 claim nothing_measured_says_nothing nothing_measured_says_nothing
 done_testing

@@ -118,7 +118,6 @@ part_systems() {
 }
 
 part_unpoliced() {
-	[ -n "$quick" ] || rounds=7
 	measure unpoliced -- native fuse fuse-plain fuse-cached fuse-passthrough
 }
 
