@@ -26,6 +26,7 @@
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/uio.h>
 #include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
@@ -2802,4 +2803,85 @@ TEST(bpftool_shows_the_policy)
 	expect_text(output_of("bpftool struct_ops dump name rules"), connection);
 	EQ(bpf_link__destroy(p->link), 0);
 	CHECK(!strstr(output_of("bpftool link list"), text));
+}
+
+/* Notifications of the server, about names and files that the kernel looks after. */
+
+enum { NOTIFY_INC_EPOCH = 8, EXPIRE_ONLY = 1 };	/* not in older headers */
+
+static void notify(struct rf *rf, int code, const void *arg, size_t size,
+		   const void *data, size_t len)
+{
+	struct fuse_out_header head = {
+		.len = sizeof(head) + size + len, .error = code,
+	};
+	struct iovec iov[] = {
+		{ &head, sizeof(head) }, { (void *)arg, size }, { (void *)data, len },
+	};
+
+	EQ(OK(writev(rf->dev, iov, ARRAY_SIZE(iov))), head.len);
+}
+
+static void invalidate_entry(struct rf *rf, const char *dir, const char *name,
+			     uint32_t flags)
+{
+	struct fuse_notify_inval_entry_out out = {
+		.parent = ino_of(dir), .namelen = strlen(name), .flags = flags,
+	};
+
+	notify(rf, FUSE_NOTIFY_INVAL_ENTRY, &out, sizeof(out), name, strlen(name) + 1);
+}
+
+static void expect_looked_up_once_more(struct rf *rf, struct pol *p)
+{
+	int calls = pol_calls(p, "y", 0);
+
+	EQ(ino_of("m/d/x/y"), ino_of("b/d/x/y"));
+	CHECK(file_is("m/d/x/y", "deep\n"));
+	EQ(pol_calls(p, "y", 0), calls + 1);
+	EQ(rf_count_all(rf), 0);
+}
+
+TEST(name_that_the_server_invalidates_is_looked_up_by_the_kernel_again)
+{
+	struct rf_conf conf = RF_DEFAULT;
+	struct rf *rf;
+	struct pol *p;
+
+	rf_make_tree();
+	rf = rf_mount(NULL, &conf);
+	p = pol_attach(rf, 0);
+	CHECK(file_is("m/d/x/y", "deep\n"));
+	rf_reset(rf);
+	invalidate_entry(rf, "b/d/x", "y", 0);
+	expect_looked_up_once_more(rf, p);
+	notify(rf, NOTIFY_INC_EPOCH, NULL, 0, NULL, 0);
+	expect_looked_up_once_more(rf, p);
+	/* Only its time is up, which it does not go by: nothing has changed beneath. */
+	invalidate_entry(rf, "b/d/x", "y", EXPIRE_ONLY);
+	CHECK(file_is("m/d/x/y", "deep\n"));
+	EQ(rf_count_all(rf), 0);
+}
+
+TEST(data_that_the_server_stores_does_not_hide_those_of_a_passed_file)
+{
+	struct fuse_notify_store_out out = { .offset = 4, .size = 8 };
+	struct rf_conf conf = RF_DEFAULT;
+	struct rf *rf;
+	int fd;
+
+	rf_make_tree();
+	rf = rf_mount(NULL, &conf);
+	pol_attach(rf, 0);
+	fd = OK(open("m/f", O_RDWR));
+	out.nodeid = ino_of("b/f");
+	rf_reset(rf);
+	notify(rf, FUSE_NOTIFY_STORE, &out, sizeof(out), "whatever", 8);
+	EQ(stat_of("m/f").st_size, 7);
+	EQ(lseek(fd, 0, SEEK_END), 7);
+	CHECK(file_is("m/f", "file f\n"));
+	OK(pwrite(fd, "F", 1, 0));
+	CHECK(file_is("b/f", "File f\n"));
+	CHECK(file_is("m/f", "File f\n"));
+	EQ(rf_count_all(rf), 0);
 }
