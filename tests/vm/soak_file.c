@@ -556,6 +556,9 @@ void do_seek(struct doing *d)
 	/* The end of a directory is for xfs where it was when that was read. */
 	if ((exactness.served || d->op->how >= SEEK_END) && is_dir(fd))
 		put(d, "result", 0);
+	/* What was read ahead of blocks that are allocated, but not written, is data. */
+	else if (exactness.served && (d->op->how == SEEK_DATA || d->op->how == SEEK_HOLE))
+		put(d, "result", 0);
 	else
 		put_call(d, lseek(fd, d->op->off, d->op->how));
 }
