@@ -148,9 +148,10 @@ def differ(a, b):
 
 def report_unpoliced(new, old, guests):
     systems = [s for s in new.systems if s != "native"]
-    rows, above = [], []
+    rows, above, every = [], [], []
     for op in new.ops:
         ratios = [new.get(op, s) / old.get(op, s) for s in ["native"] + systems]
+        every += ratios[1:]
         above += ["%s (%s)" % (op, SYSTEMS[s]) for s, r in zip(systems, ratios[1:])
                   if r > UNPOLICED]
         rows.append([op] + ["%.3f%s" % (r, " *" if i and r > UNPOLICED else "")
@@ -159,6 +160,8 @@ def report_unpoliced(new, old, guests):
           ["operation", "native"] + [SYSTEMS[s] for s in systems], rows)
     print("\n* %d of %d figures are more than 1 %% above the unpatched kernel%s" %
           (len(above), len(rows) * len(systems), ": " + "; ".join(above) if above else ""))
+    print("\n%d are more than 1 %% below it. In the median they are %.2f %% above." %
+          (sum(1 / r > UNPOLICED for r in every), 100 * (statistics.median(every) - 1)))
     goal("%d of %d figures above the unpatched kernel", len(above), len(rows) * len(systems))
     if all(g.ops for g in guests):
         print("\nTwo guests with the unpatched kernel differ by more than 1 %% in %d of %d figures." %
