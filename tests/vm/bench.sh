@@ -111,7 +111,10 @@ measure() {	# PART OPTIONS... -- SYSTEM...
 	done
 }
 
+# Whether what RCU frees is freed within a round or after it, is chance: in three rounds
+# it may be within most of one system's and few of another's.
 part_systems() {
+	[ -n "$quick" ] || rounds=7
 	# shellcheck disable=SC2086
 	measure systems -- ${BENCH_SYSTEMS:-native native-again bind overlayfs fuse \
 		fuse-cached fuse-passthrough fusepass}
