@@ -82,7 +82,7 @@ series-check: | kernel-tree ## checkpatch, build and sparse, patch by patch
 
 ##@ Measurements
 .PHONY: bench bench-quick
-bench: | setup ## instructions per operation, memory, whole jobs: about 20 minutes
+bench: | setup ## instructions per operation, memory, whole jobs: about half an hour
 	$(Q)scripts/setup-packages.sh bench
 	$(Q)$(MAKE) --no-print-directory kernel tools
 	$(Q)$(MAKE) --no-print-directory bpf user tests

@@ -322,12 +322,12 @@ static bool check_trees(struct run *r)
 	return false;
 }
 
-/* What is done again ended with a difference: look for it closely there. */
-static bool trees_are_due(const struct run *r)
+/* A replay, which ended with a difference, is looked at closely there. */
+static bool trees_are_due(const struct run *r, bool shrinking)
 {
 	if (r->done % options.check_every == 0)
 		return true;
-	return r->list && r->list->n - r->done < (size_t)options.check_every &&
+	return r->list && !shrinking && r->list->n - r->done < (size_t)options.check_every &&
 		r->done % 50 == 0;
 }
 
@@ -347,7 +347,7 @@ struct outcome run_ops(const struct sequence *list, struct sequence *log,
 		o.same = !o.what;
 		o.kind = o.same ? -1 : r->op.kind;
 		r->done++;
-		if (o.same && trees_are_due(r))
+		if (o.same && trees_are_due(r, quiet))
 			o.same = check_trees(r);
 	}
 	if (o.same)

@@ -790,8 +790,7 @@ struct idmap_log {
 };
 
 struct idmap_run {
-	int dir;		/* of the idmapped mount */
-	const char *sub;	/* the directory in it to work in */
+	int dir;		/* of the idmapped mount, then of t in it */
 	struct idmap_log *log;	/* shared with who waits for it */
 };
 
@@ -819,14 +818,13 @@ static void idmap_saw(struct idmap_run *r, const char *name)
 	idmap_note(r, st.st_gid);
 }
 
-static int idmap_create(struct idmap_run *r, const char *name, mode_t mode)
+static void idmap_create(struct idmap_run *r, const char *name, mode_t mode)
 {
 	int fd = openat(r->dir, name, O_CREAT | O_EXCL | O_RDWR, mode);
 
 	idmap_did(r, fd);
 	if (fd >= 0)
 		close(fd);
-	return fd;
 }
 
 /* Everybody tries the same, in a directory of uid 0 and one of uid 1000. */
@@ -841,7 +839,7 @@ static int idmap_steps(void *p)
 	char name[32];
 
 	OK(fchdir(r->dir));
-	r->dir = OK(open(r->sub, O_PATH | O_DIRECTORY));
+	r->dir = OK(open("t", O_PATH | O_DIRECTORY));
 	snprintf(name, sizeof(name), "%u", geteuid());
 	idmap_create(r, name, 02755);
 	idmap_saw(r, name);
@@ -882,8 +880,8 @@ static struct idmap_log *idmap_log_new(void)
 
 static void idmap_compare(int native_dir, int mount_dir, uid_t uid, uid_t owner)
 {
-	struct idmap_run native = { native_dir, "t", idmap_log_new() };
-	struct idmap_run mount = { mount_dir, "t", idmap_log_new() };
+	struct idmap_run native = { native_dir, idmap_log_new() };
+	struct idmap_run mount = { mount_dir, idmap_log_new() };
 
 	OK(chown("b/t", owner, owner));
 	OK(chown("b/t/old", owner, owner));
