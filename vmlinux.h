@@ -129,10 +129,25 @@ enum fuse_policy_lookup_flags {
 	FUSE_POLICY_OPEN = 32,
 };
 
+struct fuse_policy_open {
+	u64 cookie;
+	u64 ino;
+	u64 size;
+	u64 caller_cgroup;
+	u32 mode;
+	u32 uid;
+	u32 gid;
+	u32 flags;
+	u32 caller_uid;
+	u32 caller_gid;
+	u32 caller_pid;
+};
+
 typedef __s32 s32;
 
 struct fuse_policy_ops {
 	int (*lookup)(const struct fuse_policy_lookup *);
+	int (*open)(const struct fuse_policy_open *);
 	char name[16];
 	s32 mount_fd;
 	s32 backing_fd;

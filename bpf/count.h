@@ -8,8 +8,6 @@
 #ifndef FUSEPASS_COUNT_H
 #define FUSEPASS_COUNT_H
 
-#include "decide.h"
-
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -29,17 +27,20 @@ static inline int count_verdict(const struct fuse_policy_lookup *l, int verdict)
 		return verdict;
 
 	/*
-	 * A sleepable program may be moved or preempted here, and a count be
-	 * lost. Statistics may be off by one; atomics would cost every lookup.
+	 * The program may be preempted here, and a count be lost. Statistics may
+	 * be off by one; atomics would cost every lookup.
 	 */
 	c->lookups++;
 	if (l->flags & FUSE_POLICY_CREATE)
 		c->created++;
 	if (l->flags & FUSE_POLICY_READDIR)
 		c->listed++;
-	if (verdict == DECIDE_SERVER)
+	if (verdict == FUSEPASS_SERVER)
 		c->asked++;
-	else if (decide_exists(l->mode))
+	else if (verdict < 0)
+		return verdict;
+	/* A name that exists has a type. */
+	else if (l->mode)
 		c->passed++;
 	else
 		c->negative++;

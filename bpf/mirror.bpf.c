@@ -21,11 +21,12 @@ char _license[] SEC("license") = "GPL";
 SEC("struct_ops/lookup")
 int BPF_PROG(mirror_lookup, const struct fuse_policy_lookup *l)
 {
-	return count_verdict(l, DECIDE_PASS);
+	return count_verdict(l, FUSEPASS_PASS);
 }
 
 SEC(".struct_ops.link")
-struct fuse_policy_ops mirror = {
+struct fuse_policy_ops mirror
+	FUSEPASS_HELP("passes all that can be passed") = {
 	.lookup	= (void *)mirror_lookup,
 	.name	= "mirror",
 };

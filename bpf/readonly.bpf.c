@@ -28,12 +28,13 @@ int BPF_PROG(readonly_lookup, const struct fuse_policy_lookup *l)
 	 * inherited, but only while the parent was judged by this policy.
 	 */
 	if (bpf_fuse_set_ops(l, readonly_ops(FUSE_PASSTHROUGH_OPS)))
-		return count_verdict(l, DECIDE_SERVER);
-	return count_verdict(l, DECIDE_PASS);
+		return count_verdict(l, FUSEPASS_SERVER);
+	return count_verdict(l, FUSEPASS_PASS);
 }
 
 SEC(".struct_ops.link")
-struct fuse_policy_ops readonly = {
+struct fuse_policy_ops readonly
+	FUSEPASS_HELP("passes what reads; what changes something is the server's") = {
 	.lookup	= (void *)readonly_lookup,
 	.name	= "readonly",
 };

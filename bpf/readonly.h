@@ -2,13 +2,11 @@
 /*
  * The rule of the readonly policy: which operations belong to the read side.
  *
- * Compiles on the host too, where tests/policy checks it; the BPF side is
+ * Compiles on the host too, where tests/host/decide_test.c checks it; the BPF side is
  * readonly.bpf.c. The constants are the UAPI's FUSE_PASSTHROUGH_OP_*.
  */
 #ifndef FUSEPASS_READONLY_H
 #define FUSEPASS_READONLY_H
-
-#include "decide.h"
 
 /*
  * Taken away from what can be passed, not added up: an operation that a later

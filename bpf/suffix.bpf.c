@@ -19,7 +19,8 @@
 char _license[] SEC("license") = "GPL";
 
 /* Suffixes, separated by commas. Default "": only directories pass. */
-const volatile char suffixes[SUFFIX_LIST_SIZE] = "";
+const volatile char suffixes[SUFFIX_LIST_SIZE]
+	FUSEPASS_HELP("suffixes separated by commas; with none, only directories pass") = "";
 
 /* Copies the end of the name to @tail and returns how many bytes it has. */
 static int name_tail(const struct fuse_policy_lookup *l,
@@ -54,7 +55,8 @@ int BPF_PROG(suffix_lookup, const struct fuse_policy_lookup *l)
 }
 
 SEC(".struct_ops.link")
-struct fuse_policy_ops suffix = {
+struct fuse_policy_ops suffix
+	FUSEPASS_HELP("passes names by their end, and directories") = {
 	.lookup	= (void *)suffix_lookup,
 	.name	= "suffix",
 };

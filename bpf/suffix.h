@@ -2,14 +2,12 @@
 /*
  * The rule of the suffix policy: does a file name end in one of a list?
  *
- * Compiles on the host too, where tests/policy runs it from a table; the BPF
+ * Compiles on the host too, where tests/host/decide_test.c runs it from a table; the BPF
  * side is suffix.bpf.c. The list is text, ".txt,.h": suffixes are separated by
  * commas, compared byte by byte, and an empty one matches nothing.
  */
 #ifndef FUSEPASS_SUFFIX_H
 #define FUSEPASS_SUFFIX_H
-
-#include "decide.h"
 
 /* Size of the list with its NUL. Powers of two: the verifier likes masks. */
 #define SUFFIX_LIST_SIZE	128
@@ -55,7 +53,9 @@ static inline int suffix_match(const char *tail, unsigned int len,
  */
 static inline int suffix_verdict(unsigned int mode, int match)
 {
-	return decide_is_dir(mode) || match ? DECIDE_PASS : DECIDE_SERVER;
+	int is_dir = (mode & 0170000) == 0040000;
+
+	return is_dir || match ? FUSEPASS_PASS : FUSEPASS_SERVER;
 }
 
 #endif

@@ -8,11 +8,16 @@
  *   #include <fusepass_abi.h>
  *   #include <fusepass.bpf.h>
  *
- * The types (struct fuse_policy_ops, struct fuse_policy_lookup and the enums
- * of their flags) come from the kernel's BTF by way of vmlinux.h; the bits of
- * an ops_mask are in fusepass_abi.h. A policy is one variable of type
- * struct fuse_policy_ops in SEC(".struct_ops.link"); its loader sets mount_fd,
- * backing_fd and connection. fusepass_policy(7) is the guide.
+ * The types (struct fuse_policy_ops, struct fuse_policy_lookup, struct
+ * fuse_policy_open and the enums of their flags) come from the kernel's BTF by
+ * way of vmlinux.h; the bits of an ops_mask are in fusepass_abi.h. A policy is
+ * one variable of type struct fuse_policy_ops in SEC(".struct_ops.link"); its
+ * loader sets mount_fd, backing_fd and connection. fusepass_policy(7) is the
+ * guide.
+ *
+ * .lookup decides about names, for everybody. .open, which a policy need not
+ * have, decides about one open of a file that passes, by who opens it. Programs
+ * do not sleep.
  *
  * The functions may be called from .lookup only, with the program's own
  * argument. They stage one decision: the last call of each wins, and nothing
@@ -21,9 +26,11 @@
 #ifndef FUSEPASS_BPF_H
 #define FUSEPASS_BPF_H
 
-/* What .lookup answers. A value of -1 to -511 fails the lookup with it. */
-#define FUSEPASS_SERVER	0	/* ask the server */
-#define FUSEPASS_PASS	1	/* serve the name from its backing object */
+/*
+ * What 'fusepass policy info' says about a knob, or about the policy: behind the name of
+ * the variable, before its value.
+ */
+#define FUSEPASS_HELP(text)	__attribute__((btf_decl_tag("help:" text)))
 
 /* Keep a decision for as long as the backing name is unchanged (default). */
 #define FUSEPASS_VALID_FOREVER	(~0ULL)

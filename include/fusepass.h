@@ -29,7 +29,7 @@ extern "C" {
 #endif
 
 #define FUSEPASS_VERSION	"0.1"
-/* Control sockets of servers: <connection>.sock. */
+/* Control sockets of root's servers: <connection>.sock; of others $XDG_RUNTIME_DIR/fusepass. */
 #define FUSEPASS_RUN_DIR	"/run/fusepass"
 /* Links of attached policies: <connection>. */
 #define FUSEPASS_PIN_DIR	"/sys/fs/bpf/fusepass"
@@ -46,10 +46,11 @@ const char *fusepass_error(void);
 
 /**
  * struct fusepass_mount - a FUSE mount
- * @connection: its number in /sys/fs/fuse/connections
+ * @connection: its number in /sys/fs/fuse/connections, or with the module in
+ *	/sys/fs/fusepass/connections
  * @mountpoint: where it is mounted, absolute
  * @source: what it says it shows (fsname)
- * @type: file system type, "fuse" or "fuse.SUBTYPE"
+ * @type: file system type, "fuse" or "fuse.SUBTYPE"; "fusepass" of the module
  */
 struct fusepass_mount {
 	uint32_t connection;
@@ -88,9 +89,10 @@ struct fusepass_policy;
 
 /**
  * fusepass_policy_open - open a policy, without loading it
- * @name: a name ("mirror"), looked for as NAME.bpf.o in $FUSEPASS_POLICY_DIR,
- *	in ../bpf and in ../lib/fusepass beside the program's directory; or a
- *	file, if it has a '/' or ends in ".bpf.o"
+ * @name: a name ("mirror"), looked for as NAME.bpf.o in $FUSEPASS_POLICY_DIR or,
+ *	without that, in ../bpf and ../lib/fusepass beside the program's directory, in
+ *	fusepass and ../fusepass beside the shared library, and where the library was
+ *	configured for; or a file, if it has a '/' or ends in ".bpf.o"
  * @policy: set to the policy; fusepass_policy_close() frees it
  *
  * Return: 0; -ENOENT no such policy; -EINVAL the file is no BPF object or does
@@ -117,8 +119,53 @@ const char *fusepass_policy_name(const struct fusepass_policy *policy);
 int fusepass_policy_set(struct fusepass_policy *policy, const char *knob,
 			const char *value);
 
+/**
+ * fusepass_policy_rules - let the policy "rules" go by a file of rules
+ * @file: see fusepass-rules(5)
+ *
+ * Return: 0; -EINVAL a mistake in the file, or another policy, fusepass_error() says
+ * which; -EBUSY the policy is loaded or has rules already; what opening the file
+ * gave; -ENOMEM.
+ */
+int fusepass_policy_rules(struct fusepass_policy *policy, const char *file);
+
 /** Keep the link in FUSEPASS_PIN_DIR, so that it outlives this process. */
 #define FUSEPASS_PIN	(1u << 0)
+
+/**
+ * struct fusepass_refusal - why a policy does not load
+ * @program: of the object, "" if it is about no single one
+ * @file: of its source, "" if not known
+ * @line: in it, 0 if not known
+ * @source: text of that line
+ * @insn: number of the instruction, -1 if not known
+ * @reg: register that it is about, such as "R1", or ""
+ * @verifier: the message of the kernel, or of libbpf
+ * @meaning: that in plain words, "" if there are none
+ * @change: what to change, "" if not known
+ */
+struct fusepass_refusal {
+	char program[64];
+	char file[256];
+	unsigned int line;
+	char source[256];
+	int insn;
+	char reg[8];
+	char verifier[256];
+	const char *meaning;
+	const char *change;
+};
+
+/**
+ * fusepass_policy_check - would this kernel load the policy?
+ * @policy: an open policy, with its knobs set; afterwards it can only be closed
+ * @refusal: filled in if not
+ *
+ * Return: 0; -ENOTSUP the kernel has no policies; -EPERM; -EINVAL, -EACCES and others
+ * of bpf(2): refused.
+ */
+int fusepass_policy_check(struct fusepass_policy *policy,
+			  struct fusepass_refusal *refusal);
 
 /**
  * fusepass_policy_attach - load a policy and attach it to a mount
@@ -136,7 +183,7 @@ int fusepass_policy_set(struct fusepass_policy *policy, const char *knob,
  * -ENODATA no backing directory is known; -EPERM; -EBUSY a policy is attached;
  * -EOPNOTSUPP the connection was set up without FUSE_PASSTHROUGH_INO, or the
  * backing mount is idmapped; -ELOOP the backing file system is the mount
- * itself or stacked too deep; -ENOTDIR; -ENOTCONN unmounted meanwhile; -ENOENT
+ * itself or stacked too deep; -ETIMEDOUT the server does not answer INIT; -ENOTDIR; -ENOTCONN unmounted meanwhile; -ENOENT
  * for paths.
  */
 int fusepass_policy_attach(struct fusepass_policy *policy, const char *path,
@@ -176,12 +223,59 @@ int fusepass_policy_detach(const char *path);
 
 /**
  * fusepass_pin_remove - remove the pin of a connection that is gone
- * Return: 0; -ENOENT there is none; -EPERM.
+ * Return: 0; -ENOENT there is none; -EBUSY the number is that of another connection by
+ * now, whose policy it pins; -EPERM.
  */
 int fusepass_pin_remove(uint32_t connection);
 
+/**
+ * fusepass_policy_log - what the verifier said about a policy that it refused
+ * Return: its whole log, NULL if it refused nothing; valid while the policy is open.
+ */
+const char *fusepass_policy_log(const struct fusepass_policy *policy);
+
 /** fusepass_policy_close - free; what is attached stays attached */
 void fusepass_policy_close(struct fusepass_policy *policy);
+
+/* Rules that are attached ------------------------------------------------ */
+
+struct fusepass_rules;
+
+/**
+ * fusepass_rules_open - the rules that a mount goes by now
+ * @path: the mount point, or anything on the mount
+ * @rules: fusepass_rules_close() frees it
+ *
+ * Return: 0; -ENOENT no policy is attached; -EINVAL not a FUSE mount, or the policy
+ * has no rules; -EPERM; -ENOMEM.
+ */
+int fusepass_rules_open(const char *path, struct fusepass_rules **rules);
+
+/** fusepass_rules_text - the file as it was when they were attached */
+const char *fusepass_rules_text(const struct fusepass_rules *rules);
+
+/**
+ * fusepass_rules_count - how often a rule has decided
+ * @rule: 0 is the first one of the file
+ *
+ * Return: 0; -ENOENT there is no such rule. Rules without the word count are not
+ * counted.
+ */
+int fusepass_rules_count(const struct fusepass_rules *rules, uint32_t rule,
+			 uint64_t *count);
+
+/**
+ * fusepass_rules_follow - call @event for each decision of a rule with log
+ *
+ * Return: only a failure: -EINTR a signal was caught; -ENOENT these rules are not
+ * attached any more; -EBUSY somebody else follows them.
+ */
+int fusepass_rules_follow(const struct fusepass_rules *rules,
+			  void (*event)(const struct fusepass_rule_event *event,
+					void *arg), void *arg);
+
+/** fusepass_rules_close - free; NULL is fine */
+void fusepass_rules_close(struct fusepass_rules *rules);
 
 /* Asking ----------------------------------------------------------------- */
 
@@ -199,6 +293,7 @@ struct fusepass_count {
  * @map: BPF map id, 0 if none
  * @generation: number of attaches, replaces and detaches so far
  * @verdicts: pass, server, error, invalid
+ * @opens: the same about opens, for policies that judge them
  * @fallbacks: why a passing verdict went to the server
  * @ops: requests by opcode
  */
@@ -209,6 +304,8 @@ struct fusepass_status {
 	uint64_t generation;
 	struct fusepass_count verdicts[8];
 	size_t nr_verdicts;
+	struct fusepass_count opens[8];
+	size_t nr_opens;
 	struct fusepass_count fallbacks[16];
 	size_t nr_fallbacks;
 	struct fusepass_count ops[64];
@@ -217,10 +314,14 @@ struct fusepass_status {
 
 /**
  * fusepass_status_read - what the kernel says about a connection
+ * @status: filled in
+ * @size: sizeof(*status); a later version may have more members at its end
+ *
  * Return: 0; -ENOENT no such connection, fusectl is not mounted, or a kernel
  * without the policy file (fusepass_error() says which); -EACCES; -ENOMEM.
  */
-int fusepass_status_read(uint32_t connection, struct fusepass_status *status);
+int fusepass_status_read(uint32_t connection, struct fusepass_status *status,
+			 size_t size);
 
 /**
  * fusepass_server_ask - send one command to the server of a connection
@@ -228,7 +329,7 @@ int fusepass_status_read(uint32_t connection, struct fusepass_status *status);
  * @reply: set to one line of JSON; free() it
  *
  * Return: 0; -ENOENT no server of ours there; -ECONNREFUSED it is gone;
- * -ETIMEDOUT it does not answer; -EACCES; -ENOMEM.
+ * -ETIMEDOUT it does not answer or is stopped; -EACCES; -ENOMEM.
  */
 int fusepass_server_ask(uint32_t connection, const char *command, char **reply);
 

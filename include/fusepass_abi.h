@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What BPF policies and C programs of fusepass agree on.
+ * Values and types that BPF policies and C programs of fusepass share.
  *
  * Fixed-width types, explicit padding, a size assert per struct; nothing else
  * is shared between the two sides. Policies include it after vmlinux.h, C code
@@ -19,6 +19,14 @@
 #else
 #define FUSEPASS_ABI_ASSERT(cond, text)	_Static_assert(cond, text)
 #endif
+
+/*
+ * The verdict, which is what .lookup and .open return. A value of -1 to -511 other than
+ * -ECHILD and -ESTALE fails the lookup or the open with it; anything else is taken for
+ * FUSEPASS_SERVER.
+ */
+#define FUSEPASS_SERVER	0	/* ask the server; it serves that open file alone */
+#define FUSEPASS_PASS	1	/* serve it from its backing object, by the ops_mask */
 
 /*
  * Bits of an ops_mask, one for each FUSE opcode that can be passed. The same
@@ -112,5 +120,23 @@ struct fusepass_counters {
 
 FUSEPASS_ABI_ASSERT(sizeof(struct fusepass_counters) == 48,
 		    "size of struct fusepass_counters");
+
+/*
+ * What the policy `rules` tells through its map `rule_log`, a ring buffer, when a
+ * rule with the word log has decided.
+ */
+struct fusepass_rule_event {
+	__u64 time;		/* nanoseconds, CLOCK_MONOTONIC */
+	__u32 rule;		/* 0 is the first rule of the file */
+	__s32 verdict;		/* 0 server, 1 pass, or a negative errno */
+	__u32 open;		/* 0 a lookup, 1 an open */
+	__u32 pid;		/* who looked or opened */
+	__u32 uid;
+	__u32 pad;
+	char name[256];		/* "" for the root, and for an open */
+};
+
+FUSEPASS_ABI_ASSERT(sizeof(struct fusepass_rule_event) == 288,
+		    "size of struct fusepass_rule_event");
 
 #endif

@@ -5,6 +5,8 @@
 #
 #     scripts/build-kernel.sh fast     kernel/config                  -> out-fast/vmlinux
 #     scripts/build-kernel.sh debug    ... and kernel/config.debug    -> out-debug/vmlinux
+#     scripts/build-kernel.sh module   ... and kernel/config.module   -> out-module/vmlinux
+#                                                                and out-module/fs/fuse/fuse.ko
 #
 # The first build of the fast kernel is of the pristine base, kept as vmlinux-base for
 # the tests that need a kernel without the series; the series then rebuilds only what it
@@ -16,7 +18,9 @@
 flavour=${1:-fast}
 O=$CACHE/out-$flavour
 fragments=("$TOP/kernel/config")
-[ "$flavour" != debug ] || fragments+=("$TOP/kernel/config.debug")
+[ "$flavour" = fast ] || fragments+=("$TOP/kernel/config.$flavour")
+products=(vmlinux)
+[ "$flavour" != module ] || products+=(fs/fuse/fuse.ko)
 
 kmake() {	# O-DIRECTORY ARGUMENT...
 	local dir=$1
@@ -35,7 +39,7 @@ config_key() {
 	} | sha256sum | cut -d' ' -f1
 }
 
-# What the fragments ask for and the configuration does not have: an option that was
+# Options of the fragments that the configuration does not have: an option that was
 # renamed or lacks a dependency would otherwise be missed silently.
 config_missing() {	# .CONFIG
 	local line name
@@ -78,9 +82,14 @@ config_use() {
 	kmake "$O" -s olddefconfig
 }
 
-make_vmlinux() {
+# FUSE is the only module that a configuration of ours has.
+make_kernel() {
 	config_use
-	kmake "$O" vmlinux
+	if [ "${#products[@]}" -eq 1 ]; then
+		kmake "$O" vmlinux
+	else
+		kmake "$O" vmlinux modules
+	fi
 }
 
 # Objects of another base are of no use: their times say nothing about the new source.
@@ -119,8 +128,10 @@ source_key() {
 		sha256sum | cut -d' ' -f1
 }
 
-built_key() {	# also notices a vmlinux that somebody rebuilt by hand
-	echo "$(source_key) $(sha256_of "$O/.fusepass-dotconfig") $(stat -c '%Y.%s' "$O/vmlinux" 2>/dev/null || echo none)"
+built_key() {	# also notices what somebody rebuilt by hand
+	local p
+	echo "$(source_key) $(sha256_of "$O/.fusepass-dotconfig")" \
+		"$(for p in "${products[@]}"; do stat -c '%Y.%s' "$O/$p" 2>/dev/null || echo none; done | xargs)"
 }
 
 # Without the series, so the tree has to be moved to its base and back; when somebody
@@ -136,7 +147,7 @@ build_base() {
 	tree_may_move || die "the base kernel has to be built from the unpatched tree"
 	# An interrupted build leaves the tree at its base; 'apply' then puts the series back.
 	tree_git checkout -q --detach "$(tree_base)"
-	run_logged kernel-base "$(steps_expected kernel-base)" make_vmlinux
+	run_logged kernel-base "$(steps_expected kernel-base)" make_kernel
 	steps_keep kernel-base
 	cp --reflink=auto "$O/vmlinux" "$O/vmlinux-base.new"
 	mv "$O/vmlinux-base.new" "$O/vmlinux-base"
@@ -149,7 +160,7 @@ build() {
 	if [ -f "$O/vmlinux" ] && stamp_is "$O/.fusepass-built" "$(built_key)"; then
 		return
 	fi
-	run_logged "$name" "$(steps_expected "$name")" make_vmlinux
+	run_logged "$name" "$(steps_expected "$name")" make_kernel
 	steps_keep "$name"
 	stamp_set "$O/.fusepass-built" "$(built_key)"
 }

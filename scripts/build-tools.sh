@@ -9,7 +9,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$TOP/scripts/tree.sh"
 
-# What the tools are made from. Uncommitted work in these directories counts too.
+# Sources of the tools. Uncommitted work in these directories counts too.
 tools_key() {
 	local paths=(tools/lib/bpf tools/bpf tools/include tools/build tools/scripts
 		     kernel/bpf/disasm.c kernel/bpf/disasm.h)
@@ -21,16 +21,17 @@ tools_key() {
 }
 
 # bpftool's own BPF programs are compiled against some kernel's BTF; the machine's
-# kernel may have none, ours always has.
+# kernel may have none, ours always has, and so have the headers of Debian's.
 tools_btf() {
 	local f
-	for f in "$CACHE/out-fast/vmlinux-base" "$CACHE/out-fast/vmlinux"; do
+	for f in "$CACHE/out-fast/vmlinux-base" "$CACHE/out-fast/vmlinux" \
+		"$CACHE_ROOT"/distro/root/usr/src/linux-headers-*-amd64/vmlinux; do
 		if [ -f "$f" ]; then
 			echo "$f"
 			return
 		fi
 	done
-	die "tools: no kernel is built yet (run 'make kernel')"
+	die "tools: no kernel is built yet (run 'make kernel', or scripts/distro.sh boot)"
 }
 
 tools_make() {

@@ -6,11 +6,15 @@
 #
 #     scripts/check.sh PART...
 #
-# Parts: host, series, vmlinux, vm, workload, vm-base (the kernel without the series),
-# vm-debug-short, vm-debug, kmemleak, soak (long; SOAK_EXT4, SOAK_OTHER and SOAK_PROCS are the
-# numbers of operations, SEED is the first of the random ones).
+# Parts: host, series, vmlinux, vm, race, workload, conc, conc-short, vm-base (the kernel without the series),
+# vm-debug-short, vm-debug, kmemleak, module (FUSE as a module), distro, distro-short (Debian's own
+# kernel with the module fusepass.ko), install (its packages there), soak (long; SOAK_EXT4,
+# SOAK_OTHER and SOAK_PROCS are the numbers of operations in lockstep, CONC_EXT4, CONC_REST and
+# CONC_DEBUG the seconds of those at the same time; SEED is the first of the random ones).
+# Of vm and vm-base, VM_TESTS selects tests by patterns, separated by blanks.
 
 . "$(dirname "$0")/lib.sh"
+. "$TOP/tests/lib/tap.sh"
 
 TAP=$BUILD/tap
 fast=$CACHE/out-fast/vmlinux
@@ -29,41 +33,28 @@ run_tap() {	# NAME COMMAND...
 	fi
 }
 
-# How far it is and what went wrong, the first of it; V=1 shows all.
+# How far it is and what went wrong; V=1 shows all.
 show_tap() {	# NAME
-	local tty=0
-	[ -t 1 ] && tty=1
 	if [ "${V:-0}" = 1 ]; then
 		cat
-		return
+	else
+		progress_filter "$1" tests 0 '^(not )?ok ' '^(not ok |fusepass: |dmesg scan: )'
 	fi
-	awk -v name="$1" -v tty="$tty" -v every="${PROGRESS_EVERY:-30}" '
-		/^(not )?ok / {
-			n++
-			now = systime()
-			if (!last)
-				last = now
-			if (now - last >= (tty ? 1 : every)) {
-				last = now
-				printf tty ? "\r%s: %d tests\033[K" : "# %s: %d tests\n", name, n
-				fflush()
-			}
-		}
-		/^not ok / || /^fusepass: / || /^dmesg scan: / {
-			if (++bad <= 20)
-				printf "%s%s\n", tty ? "\r\033[K" : "", $0
-			fflush()
-		}
-		END {
-			if (tty)
-				printf "\r\033[K"
-			if (bad > 20)
-				print "... and " bad - 20 " more, see build/tap/" name ".tap"
-		}'
 }
 
 tap_counts() {	# FILE
-	"$TOP/tests/tap-sum.sh" "$1" | tail -n 1
+	"$TOP/tests/lib/tap-sum.sh" "$1" | tail -n 1
+}
+
+# How the guest ended, by the exit status of vmtest.sh.
+guest_tap() {	# NAME STATUS
+	local dead=0 dirty=0
+	[ "$2" -ne 125 ] || dead=1
+	[ "$dead" -eq 0 ] && [ "$2" -ne 124 ] && ! grep -q '^dmesg scan' "$BUILD/vm-$1.err" || dirty=1
+	tap_n=0
+	tap $dead "$1 guest_ends_by_itself"
+	tap $dirty "$1 kernel_log_is_clean"
+	echo "1..$tap_n"
 }
 
 # The suite, or another script, in a guest. Its output is kept apart from what vmtest.sh
@@ -77,25 +68,11 @@ run_vm() {	# NAME KERNEL ARGUMENT...
 		return
 	fi
 	say "$name ..."
-	VM_NAME=$name "$TOP/tests/vmtest.sh" "$kernel" "$script" "$@" 2>"$BUILD/vm-$name.err" |
+	VM_NAME=$name "$TOP/tests/vm/vmtest.sh" "$kernel" "$script" "$@" 2>"$BUILD/vm-$name.err" |
 		show_tap "$name" || status=$?
 	cat "$BUILD/vm-$name.err" >&2
 	cp "$BUILD/vm/$name/output" "$TAP/$name.tap"
-	{
-		echo 1..2
-		case $status in
-		125) echo "not ok 1 - $name guest_ends_by_itself"
-		     echo "not ok 2 - $name kernel_log_is_clean" ;;
-		124) echo "ok 1 - $name guest_ends_by_itself"
-		     echo "not ok 2 - $name kernel_log_is_clean" ;;
-		*) echo "ok 1 - $name guest_ends_by_itself"
-		   if [ -s "$BUILD/vm-$name.err" ] && grep -q '^dmesg scan' "$BUILD/vm-$name.err"; then
-			echo "not ok 2 - $name kernel_log_is_clean"
-		   else
-			echo "ok 2 - $name kernel_log_is_clean"
-		   fi ;;
-		esac
-	} >"$TAP/$name-guest.tap"
+	guest_tap "$name" "$status" >"$TAP/$name-guest.tap"
 	if [ "$status" -ne 0 ] && ! grep -aq '^not ok' "$TAP/$name.tap" "$TAP/$name-guest.tap"; then
 		printf '1..1\nnot ok 1 - %s # exit status %s\n' "$name" "$status" >"$TAP/$name-exit.tap"
 	fi
@@ -104,14 +81,30 @@ run_vm() {	# NAME KERNEL ARGUMENT...
 
 part_host() {
 	local t
-	for t in "$TOP"/tests/host/*.sh "$BUILD"/tests/host/* "$BUILD"/tests/policy/*; do
+	for t in "$TOP"/tests/host/*.sh "$BUILD"/tests/host/*; do
 		[ -f "$t" ] && [ -x "$t" ] || continue
 		run_tap "host-$(basename "$t" .sh)" "$t"
 	done
 }
 
+# No guest where no test is selected.
+part_vm() {
+	[ ${#vm_tests[@]} -eq 0 ] || selects || return 0
+	VM_TIMEOUT=${VM_TIMEOUT:-4000} run_vm vm "$fast" "${vm_tests[@]}"
+}
+
 part_vm_base() {
-	VM_TIMEOUT=${VM_TIMEOUT:-300} run_vm vm-base "$CACHE/out-fast/vmlinux-base"
+	[ ${#vm_tests[@]} -eq 0 ] || selects plain || return 0
+	VM_TIMEOUT=${VM_TIMEOUT:-300} run_vm vm-base "$CACHE/out-fast/vmlinux-base" "${vm_tests[@]}"
+}
+
+selects() {	# [GROUP]
+	[ -n "$("$suite" --list "$@" "${vm_tests[@]}")" ]
+}
+
+# Two processes at the same names, with the machine for itself.
+part_race() {
+	VM_TIMEOUT=${VM_TIMEOUT:-1500} run_vm race "$fast" race
 }
 
 # Real programs at full size, and large trees: more inodes than the usual disk has.
@@ -122,7 +115,7 @@ part_workload() {
 }
 
 part_vm_debug_short() {
-	VM_TIMEOUT=${VM_TIMEOUT:-1500} run_vm vm-debug-short "$debug" quick
+	VM_TIMEOUT=${VM_TIMEOUT:-3600} run_vm vm-debug-short "$debug" quick
 }
 
 part_vm_debug() {
@@ -135,10 +128,54 @@ part_kmemleak() {
 		VM_ENV="${VM_ENV:-} FUSEPASS_KMEMLEAK" run_vm kmemleak "$debug" quick
 }
 
+part_module() {
+	VM_MODULES=$CACHE/out-module/fs/fuse/fuse.ko VM_TIMEOUT=${VM_TIMEOUT:-900} \
+		run_vm module "$CACHE/out-module/vmlinux" quick
+}
+
+# Debian's own kernel, of the branch of the series or another one, with fusepass.ko.
+run_distro() {	# NAME BRANCH ARGUMENT...
+	local name=$1 dir
+	dir=$("$TOP/scripts/distro.sh" path "$2")
+	shift 2
+	VM_INITRD=$dir/initrd run_vm "$name" "$dir/vmlinuz" "$@"
+}
+
+part_distro() {
+	VM_TIMEOUT=${VM_TIMEOUT:-5400} run_distro distro ""
+}
+
+# Of each program of the suite a few, and all of the command.
+part_distro_short() {
+	VM_TIMEOUT=${VM_TIMEOUT:-2000} run_distro distro-short "" quick
+}
+
 # One guest for each run, so that one that dies takes no other with it.
 soak() {	# OPERATIONS KERNEL RUN
-	OPS=$1 VM_ENV="OPS SEED SOAK_ARGS CHURN_MS PROCS" VM_SCRIPT=$TOP/tests/vm/soak.sh \
+	OPS=$1 VM_ENV="OPS SEED SOAK_ARGS CHURN_MS PROCS" VM_SCRIPT=$TOP/tests/diff/soak.sh \
 		VM_TIMEOUT=${VM_TIMEOUT:-$((600 + $1 / 10))} run_vm "soak-$3" "$2" "$3"
+}
+
+conc() {	# SECONDS KERNEL RUN
+	CONC_SECONDS=$1 VM_ENV="CONC_SECONDS CONC_PROCS CONC_ONLY CONC_SWAP CONC_ARGS CHURN_MS SEED" \
+		VM_SCRIPT=$TOP/tests/diff/conc.sh VM_TIMEOUT=${VM_TIMEOUT:-$((900 + $1 * 2))} \
+		run_vm "conc-$3" "$2" "$3"
+}
+
+# Each file system as it is by itself, too: that is what all others are compared with.
+part_conc() {
+	local rest=${CONC_REST:-1200} run
+	conc "${CONC_EXT4:-3600}" "$fast" ext4-mirror
+	for run in {xfs,btrfs,tmpfs}-mirror {ext4,xfs,btrfs,tmpfs}-native {ext4,tmpfs}-mirror-churn \
+		ext4-hides-churn; do
+		conc "$rest" "$fast" "$run"
+	done
+	conc "${CONC_DEBUG:-1200}" "$debug" ext4-mirror-churn
+}
+
+# A minute and a half of it, for make check.
+part_conc_short() {
+	conc "${CONC_SHORT:-90}" "$fast" ext4-mirror
 }
 
 part_soak() {
@@ -148,6 +185,7 @@ part_soak() {
 		soak "$other" "$fast" $run
 	done
 	soak "${SOAK_PROCS:-20000}" "$debug" ext4-mirror-procs
+	part_conc
 }
 
 run_part() {	# PART
@@ -155,13 +193,20 @@ run_part() {	# PART
 	host) part_host ;;
 	series) run_tap series "$TOP/scripts/series.sh" verify ;;
 	vmlinux) run_tap vmlinux "$TOP/scripts/gen-vmlinux-h.sh" --check ;;
-	vm) VM_TIMEOUT=${VM_TIMEOUT:-1800} run_vm vm "$fast" ;;
+	vm) part_vm ;;
 	workload) part_workload ;;
 	vm-base) part_vm_base ;;
+	race) part_race ;;
 	vm-debug-short) part_vm_debug_short ;;
 	vm-debug) part_vm_debug ;;
 	kmemleak) part_kmemleak ;;
+	module) part_module ;;
+	distro) part_distro ;;
+	distro-short) part_distro_short ;;
+	install) run_tap install "$TOP/tests/distro/install.sh" ;;
 	soak) part_soak ;;
+	conc) part_conc ;;
+	conc-short) part_conc_short ;;
 	*) die "check: no such part: $1" ;;
 	esac
 }
@@ -189,7 +234,15 @@ lanes() {	# PART...
 	wait "$pid"
 }
 
+read -ra vm_tests <<<"${VM_TESTS:-}"
+[ ${#vm_tests[@]} -eq 0 ] || selects || selects plain || die "no test is called $VM_TESTS"
 rm -rf "$TAP"
 mkdir -p "$TAP"
-lanes "$@"
-exec "$TOP/tests/tap-sum.sh" "$TAP"/*.tap
+# Last and alone: its processes wait for each other on two CPUs.
+parts=()
+for part; do
+	[ "$part" = race ] || parts+=("$part")
+done
+lanes "${parts[@]}"
+[ "${#parts[@]}" -eq $# ] || lane race
+exec "$TOP/tests/lib/tap-sum.sh" "$TAP"/*.tap

@@ -11,6 +11,7 @@ cache_lock
 if [ -d "$LINUX/.git" ]; then
 	tree_may_move || exit 1
 fi
-rm -rf "$CACHE/out-fast" "$CACHE/out-debug" "$CACHE/series-check" "$TOOLS" \
+rm -rf "$CACHE/out-fast" "$CACHE/out-debug" "$CACHE/out-module" "$CACHE/series-check" "$TOOLS" \
 	"$CACHE"/tools-build "$CACHE"/tools-stage "$CACHE"/config-* "$CACHE"/series.tmp
+rm -rf "$CACHE_ROOT"/distro/{root,fresh,installed,kernels}	# packages stay: they are downloads
 rm -rf "$LINUX" "$CACHE/linux.new" "$CACHE/linux.old"

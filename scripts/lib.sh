@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 #
-# What all scripts here share: where things are, how they speak, and how a long
+# Shared by all scripts here: where things are, how messages look, and how a long
 # step is run so that its progress is seen, its log is kept and its failure is
 # one line. Sourced, never run. The kernel tree's own rules are in tree.sh.
 
@@ -25,7 +25,8 @@ TOOLS=$CACHE/tools
 PATCHES=$TOP/kernel/patches
 JOBS=${JOBS:-$(nproc)}
 
-mkdir -p "$LOGS" "$CACHE"
+# Who only asks where things are makes nothing.
+[ "${FUSEPASS_ASK:-0}" = 1 ] || mkdir -p "$LOGS" "$CACHE"
 
 say() {
 	printf 'fusepass: %s\n' "$*"
@@ -38,6 +39,10 @@ die() {
 
 base_get() {	# KEY: a value of kernel/base
 	sed -n "s/^$1=//p" "$TOP/kernel/base"
+}
+
+fusepass_version() {
+	sed -nE 's/^#define FUSEPASS_VERSION[[:space:]]+"(.*)"$/\1/p' "$TOP/include/fusepass.h"
 }
 
 sha256_of() {	# FILE
@@ -73,37 +78,43 @@ log_reason() {	# LOG
 	grep -aE -m1 "$re" "$1" || grep -av '^[[:space:]]*$' "$1" | tail -n 1
 }
 
-# Progress: one line every few seconds on a terminal's own line, else a new line
-# every PROGRESS_EVERY seconds. EXPECTED is how many such lines the last run of the
-# step had; 0 where it is not known.
-progress_filter() {	# NAME EXPECTED
+# Progress: one line every few seconds on a terminal's own line, else a new line every
+# PROGRESS_EVERY seconds. STEPS and SHOWN are patterns of lines: those that count, and those
+# that are shown, the first 20 of them. EXPECTED is how many steps the last run had; 0 where
+# it is not known.
+progress_filter() {	# NAME UNIT EXPECTED STEPS SHOWN
 	local tty=0
 	[ -t 1 ] && tty=1
-	awk -v name="$1" -v expected="$2" -v tty="$tty" -v every="${PROGRESS_EVERY:-15}" '
-		function show(    s) {
+	awk -v name="$1" -v unit="$2" -v expected="$3" -v steps="$4" -v shown="$5" \
+		-v tty="$tty" -v every="${PROGRESS_EVERY:-15}" '
+		function progress(    s) {
 			s = "fusepass: " name ": " n
 			if (expected > 0)
-				s = s " of about " (n > expected ? n : expected) " steps"
-			else
-				s = s " steps"
-			if (tty)
-				printf "\r%s\033[K", s
-			else
-				print s
+				s = s " of about " (n > expected ? n : expected)
+			printf tty ? "\r%s %s\033[K" : "%s %s\n", s, unit
 			fflush()
 		}
-		/^fusepass: notice: / { printf "%s%s\n", tty ? "\r\033[K" : "", $0; fflush() }
-		/^ +[A-Z][A-Z0-9_.]+ +[^ ]/ || /^(Get:|(tar: )?Unpacking|Setting up|Applying|ok |not ok )/ {
+		$0 ~ steps {
 			n++
 			now = systime()
 			if (!last)
 				last = now
 			if (now - last >= (tty ? 1 : every)) {
 				last = now
-				show()
+				progress()
 			}
 		}
-		END { if (tty && n) printf "\r\033[K" }'
+		$0 ~ shown {
+			if (++told <= 20)
+				printf "%s%s\n", tty ? "\r\033[K" : "", $0
+			fflush()
+		}
+		END {
+			if (tty && n)
+				printf "\r\033[K"
+			if (told > 20)
+				print "... and " told - 20 " more"
+		}'
 }
 
 # Run a long step: output to build/log/NAME.log, progress to the terminal. V=1 shows
@@ -118,7 +129,9 @@ run_logged() {	# NAME EXPECTED COMMAND...
 		( set -e; "$@" ) 2>&1 </dev/null | tee "$log"
 		status=${PIPESTATUS[0]}
 	else
-		( set -e; "$@" ) 2>&1 </dev/null | tee "$log" | progress_filter "$name" "$expected"
+		( set -e; "$@" ) 2>&1 </dev/null | tee "$log" | progress_filter "$name" steps "$expected" \
+			'^ +[A-Z][A-Z0-9_.]+ +[^ ]|^(Get:|(tar: )?Unpacking|Setting up|Applying|ok |not ok )' \
+			'^fusepass: notice: '
 		status=${PIPESTATUS[0]}
 	fi
 	set -e

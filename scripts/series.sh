@@ -1,10 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The kernel series, kept as kernel/patches/*.patch, and the tree's branch `series`:
+# The kernel series, kept as kernel/patches/PART/*.patch, and the tree's branch `series`:
 #
 #     scripts/series.sh apply     make the branch what the patches say
-#     scripts/series.sh export    make the patches what the branch says
+#     scripts/series.sh export    make the patches what the branch says; with SUBMITTER='Name
+#                                 <address>' write them to build/submit/ instead, with that
+#                                 author and sign-off
 #     scripts/series.sh verify    TAP: do the two agree, on the pristine base?
 #
 # Patch by patch building and checking is series-check.sh.
@@ -20,6 +22,7 @@ series_apply() {
 	am_all "$tmp"
 	tree_git fetch -q "$tmp" series:refs/fusepass/series --force
 	tree_git checkout -q -B series refs/fusepass/series
+	take_parts "$tmp"
 	rm -rf "$tmp"
 	tree_mark_applied
 }
@@ -36,10 +39,38 @@ cmd_apply() {
 	run_logged series-apply 0 series_apply
 }
 
+# The author is also who signs off, in patches and cover letters.
+set_submitter() {	# DIR
+	local from
+	from=$(tree_git log -1 --format='%an <%ae>')
+	find "$1" -name '*.patch' -exec perl -i -pe '
+		BEGIN {
+			($from, $to) = splice @ARGV, 0, 2;
+			($from_name, $to_name) = map { s/ <.*//r } $from, $to;
+		}
+		s/^(From|Signed-off-by): \Q$from\E$/$1: $to/;
+		s/^\Q$from_name\E( \(\d+\):)$/$to_name$1/' "$from" "$SUBMITTER" {} +
+}
+
+submit() {
+	local new=$BUILD/submit
+	[[ $SUBMITTER =~ ^[^\<\>]+\ \<[^\<\>\ ]+@[^\<\>\ ]+\>$ ]] ||
+		die "SUBMITTER is not 'Name <address>': $SUBMITTER"
+	rm -rf "$new"
+	mkdir -p "$new"
+	tree_export "$new"
+	set_submitter "$new"
+	say "exported for $SUBMITTER to ${new#"$TOP"/}"
+}
+
 cmd_export() {
 	local new=$PATCHES.new n
 	! tree_busy || die "$LINUX: an am, rebase or merge is under way there; end it first"
 	! tree_dirty || say "notice: uncommitted changes in $LINUX are not exported"
+	if [ -n "${SUBMITTER:-}" ]; then
+		submit
+		return
+	fi
 	rm -rf "$new"
 	mkdir -p "$new"
 	tree_export "$new"

@@ -4,9 +4,9 @@
 # Install the Debian packages that building and testing need. Does nothing, and needs
 # neither root nor network, when all are there. SKIP_PACKAGES=1 leaves that to the user.
 #
-#     scripts/setup-packages.sh [bench]
+#     scripts/setup-packages.sh [bench|distro]
 #
-# "bench" is for the charts of `make bench` too.
+# "bench" is for the charts of `make bench` too, "distro" for what runs on Debian's kernels.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -14,13 +14,16 @@ PACKAGES="
 	build-essential bc bison flex cpio rsync kmod xz-utils perl python3 git
 	libelf-dev libssl-dev zlib1g-dev libcap-dev dwarves
 	clang llvm sparse pkg-config
-	libfuse3-dev fuse3
+	libfuse3-dev fuse3 libncurses-dev
 	sqlite3 fio
 	qemu-system-x86 e2fsprogs xfsprogs btrfs-progs attr acl util-linux procps iproute2 man-db
 	python3-ply python3-git ca-certificates debian-archive-keyring
 "
 
-[ "${1:-}" != bench ] || PACKAGES+=" gnuplot-nox"
+case ${1:-} in
+bench) PACKAGES+=" gnuplot-nox" ;;
+distro) PACKAGES+=" debootstrap busybox-static cpio zstd" ;;
+esac
 
 missing() {
 	local p

@@ -5,7 +5,9 @@
 # its commits exported and how are patches made commits again. Sourced after lib.sh.
 #
 # The tree is a git repository: tag base-<version> is the pristine source, branch
-# `series` is that plus kernel/patches. People work in it, so nothing here moves it
+# `series` is that plus kernel/patches. The series has parts, each in a folder of its own:
+# branch part/NAME ends at the last commit of a part, and its description is the cover
+# letter (the first line is the subject). People work in it, so nothing here moves it
 # unless all it holds is known: `fusepass-applied` in its git directory names the
 # last commit that was exported or applied and the hash of the patches it came from.
 # A head that is neither that one nor the base holds somebody's commits.
@@ -42,8 +44,24 @@ tree_busy() {	# somebody is in the middle of an am, rebase or merge
 	return 1
 }
 
-patch_files() {
-	[ ! -d "$PATCHES" ] || find "$PATCHES" -name '*.patch' | sort
+patch_files() {	# [FOLDER], in the order of the series, without cover letters
+	local dir=${1:-$PATCHES}
+	[ ! -d "$dir" ] || find "$dir" -name '*.patch' ! -name '0000-*' | sort
+}
+
+part_folders() {
+	find "$PATCHES" -mindepth 1 -maxdepth 1 -type d | sort
+}
+
+# Subject and text of a cover letter, without what git adds below it.
+cover_text() {	# FILE
+	awk '
+		!body && /^Subject: / { sub(/^Subject: (\[[^]]*\] )?/, ""); printf "%s", $0; subject = 1; next }
+		!body && subject && /^ / { printf "%s", $0; next }
+		!body && subject { subject = 0; print "" }
+		!body && /^$/ { body = 1; print ""; next }
+		body && /^[^ ].* \([0-9]+\):$/ { exit }
+		body' "$1"
 }
 
 # What a set of patches says, apart from their file names.
@@ -51,12 +69,33 @@ patches_hash() {	# DIR
 	find "$1" -name '*.patch' 2>/dev/null | sort | xargs -r cat | sha256sum | cut -d' ' -f1
 }
 
+tree_parts() {
+	tree_git for-each-ref --format='%(refname:short)' --merged HEAD 'refs/heads/part/*'
+}
+
 # Deterministic: no commit ids, no git version, nothing that depends on how many
-# objects the repository has.
+# objects the repository has; cover letters have author and date of the last patch.
+export_part() {	# DIR FROM BRANCH
+	local name email date
+	IFS='|' read -r name email date < <(tree_git log -1 --format='%an|%ae|%aI' "$3")
+	GIT_COMMITTER_NAME=$name GIT_COMMITTER_EMAIL=$email GIT_COMMITTER_DATE=$date \
+		tree_git format-patch -q -o "$1/${3#part/}" --zero-commit \
+		--cover-letter --cover-from-description=subject \
+		--no-signature -n --no-thread --full-index -M --stat=72 --no-base --no-notes \
+		"$2..$3" --
+}
+
 tree_export() {	# DIR
-	tree_git format-patch -q -o "$(realpath "$1")" --zero-commit \
-		--no-signature -N --no-thread --full-index -M --stat=72 --no-base --no-notes \
-		"$(tree_base)..HEAD" --
+	local dir from part
+	dir=$(realpath "$1")
+	from=$(tree_base)
+	for part in $(tree_parts); do
+		export_part "$dir" "$from" "$part"
+		from=$part
+	done
+	[ "$(tree_git rev-parse "$from^{commit}")" = "$(tree_git rev-parse HEAD)" ] ||
+		die "$LINUX: the last part ends at $from, not at the head of the series" \
+			"(git branch -f $from)"
 }
 
 tree_export_hash() {
@@ -140,5 +179,21 @@ am_all() {	# REPOSITORY; stops at the first that fails and names it
 			printf 'error: %s does not apply\n%s\n' "$(basename "$p")" "$out"
 			return 1
 		}
+		git -C "$1" branch -q -f "part/$(basename "$(dirname "$p")")"
 	done
+}
+
+# The parts of the series as in a repository where am_all was run, with their cover letters.
+take_parts() {	# REPOSITORY
+	local part dir
+	for part in $(tree_git for-each-ref --format='%(refname)' 'refs/heads/part/*'); do
+		tree_git update-ref -d "$part"
+	done
+	tree_git fetch -q "$1" '+refs/heads/part/*:refs/heads/part/*'
+	for dir in $(part_folders); do
+		tree_git config "branch.part/$(basename "$dir").description" \
+			"$(cover_text "$dir/0000-cover-letter.patch")"
+	done
+	# A rebase moves them with their commits.
+	tree_git config rebase.updateRefs true
 }

@@ -6,11 +6,11 @@
 
 . "$(dirname "$0")/lib.sh"
 
-bench=build/tests/vm/bench
+bench=build/tests/bin/bench
 
 # "NUMBER NAME" of each bit: of the measurements, and of the header for policies.
 table_bits() {
-	sed -n "/^bit_table='/,/^'/p" tests/vm/bench.sh | awk '/^[0-9]/ { print $1, $2 }' | sort -n
+	sed -n "/^bit_table='/,/^'/p" tests/bench/guest.sh | awk '/^[0-9]/ { print $1, $2 }' | sort -n
 }
 
 header_bits() {
@@ -21,7 +21,7 @@ header_bits() {
 # Names of the bits that the series defines, and of those in its FUSE_PASSTHROUGH_OPS.
 series_bits() {
 	sed -nE 's/^\+#define[[:space:]]+FUSE_PASSTHROUGH_OP_([A-Z0-9_]+)[[:space:]].*/\1/p' \
-		kernel/patches/*.patch | LC_ALL=C sort -u
+		kernel/patches/*/*.patch | LC_ALL=C sort -u
 }
 
 all_measured() {
@@ -35,13 +35,13 @@ numbers_are_the_header_s() {
 
 operations_exist() {
 	[ -x "$bench" ] || return
-	sed -n "/^bit_table='/,/^'/p" tests/vm/bench.sh |
+	sed -n "/^bit_table='/,/^'/p" tests/bench/guest.sh |
 		sed -nE 's/^[0-9]+ [A-Z0-9_]+ [0-9,-]+ [0-9,-]+ //p' | tr ';' '\n' | sort -u >"$work/used"
 	[ "$(wc -l <"$work/used")" -ge 40 ] &&
 		! grep -vxF -f <("$bench" list | sed 's/^(\(.*\))$/\1/') "$work/used"
 }
 
-# Tables as tests/vm/bench.sh prints them: PART OPERATION SYSTEM MIN MEDIAN MAX.
+# Tables as tests/bench/guest.sh prints them: PART OPERATION SYSTEM MIN MEDIAN MAX.
 figures() {	# PART OPERATION SYSTEM MEDIAN
 	printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$4" "$4" "$4"
 }
@@ -75,7 +75,7 @@ tables() {	# STAT-OF-FUSEPASS STAT-WITHOUT-POLICY: where 1000 is what they are c
 		fusepass 'server fds before' 12 fusepass 'server fds after' 13 \
 		fusepass 'server RSS before' 4096 fusepass 'server RSS after' 12288 \
 		>"$work/bench/memory.tsv"
-	scripts/bench-report.py "$work/bench" >"$work/report"
+	tests/bench/report.py "$work/bench" >"$work/report"
 }
 
 last_lines_are() {	# LINE...
@@ -102,17 +102,17 @@ json_is() {	# NAME ROWS OP SYSTEM FIGURE: so many rows, this among them, and no 
 chart_has_a_bar_for_each_system() {
 	local columns
 	columns=$(head -n 1 "$work/bench/systems.dat" | tr '\t' '\n' | wc -l)
-	head -n 1 "$work/bench/systems.dat" | grep 'bind mount' && grep "i=2:$columns]" scripts/bench.gp
+	head -n 1 "$work/bench/systems.dat" | grep 'bind mount' && grep "i=2:$columns]" tests/bench/charts.gp
 }
 
 nothing_measured_says_nothing() {
 	mkdir "$work/none"
-	[ -z "$(scripts/bench-report.py "$work/none")" ] && [ -z "$(ls "$work/none")" ]
+	[ -z "$(tests/bench/report.py "$work/none")" ] && [ -z "$(ls "$work/none")" ]
 }
 
 part_alone_is_reported() {
 	rm "$work/bench"/[!b]*.tsv "$work/bench"/*.json
-	scripts/bench-report.py "$work/bench" >"$work/report" &&
+	tests/bench/report.py "$work/bench" >"$work/report" &&
 		grep -q GETATTR "$work/report" && ! grep '^bench: ' "$work/report" &&
 		[ "$(cd "$work/bench" && echo *.json)" = bits.json ]
 }
@@ -146,11 +146,11 @@ claim rows_above_the_limits_are_counted last_lines_are \
 claim figures_above_the_limits_have_a_star starred 2
 claim rows_above_the_limits_are_named grep -q 'above overlayfs by more than 2 %: stat, warm$' "$work/report"
 
-# What one guest of a kernel shows and another one does not, is chance.
+# A difference that only one of two guests of a kernel shows is chance.
 second_guests() {	# STAT-WITHOUT-POLICY STAT-OF-THE-UNPATCHED-KERNEL
 	figures unpoliced 'stat, warm' fuse "$1" >"$work/bench/unpoliced-2.tsv"
 	figures unpoliced 'stat, warm' fuse "$2" >"$work/bench/unpoliced-base-2.tsv"
-	scripts/bench-report.py "$work/bench" >"$work/report"
+	tests/bench/report.py "$work/bench" >"$work/report"
 }
 
 claim guest_with_less_is_found second_guests 1009 1020

@@ -19,7 +19,7 @@ write_log() {	# LINE...
 }
 
 scan() {
-	tests/dmesg-scan.sh "$log"
+	tests/vm/dmesg-scan.sh "$log"
 }
 
 write_log "EXT4-fs (vda): mounted filesystem with ordered data mode"
@@ -62,6 +62,7 @@ busy_inodes|VFS: Busy inodes after unmount of fuse (fuse)
 oom|Out of memory: Killed process 77 (ls) total-vm:1kB
 crash_of_a_program|fusepass[77]: segfault at 8 ip 0000 sp 0000 error 4 in fusepass
 ext4_error|EXT4-fs error (device vda): ext4_lookup:1: inode #2: comm ls: deleted inode referenced
+module_refused|fusepass-vm: modules: cannot load fuse.ko
 hang_in_the_guest|fusepass-vm: watchdog: the script still runs, blocked tasks follow
 SPLATS
 
@@ -91,5 +92,5 @@ claim_not log_without_its_beginning_fails scan
 claim_not empty_log_fails scan
 rm "$log"
 claim_not missing_log_fails scan
-claim_not no_log_fails tests/dmesg-scan.sh
+claim_not no_log_fails tests/vm/dmesg-scan.sh
 done_testing

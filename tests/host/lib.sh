@@ -1,49 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 #
-# TAP for the tests on the host that are shell scripts. Not executable: check.sh runs
-# what is.
+# Shared by the tests on the host. Not executable: check.sh runs executable files.
 #
 #     . "$(dirname "$0")/lib.sh"
-#     claim name_of_the_claim COMMAND...     passes when COMMAND succeeds
-#     claim_not name_of_the_claim COMMAND... passes when it fails
+#     claim name_of_the_claim COMMAND...     and the rest of tests/lib/tap.sh
 #     done_testing
+#
+# They run in the checkout, with a directory of their own, $work, that is removed afterwards.
 
 set -u
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 export TOP
 cd "$TOP" || exit 1
+. "$TOP/tests/lib/tap.sh"
+FUSEPASS=${FUSEPASS:-$TOP/build/bin/fusepass}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-tap_n=0
-
-tap_report() {	# STATUS NAME
-	tap_n=$((tap_n + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $tap_n - $2"
-	else
-		head -n 20 "$work/out" | sed 's/^/# /'
-		echo "not ok $tap_n - $2"
-	fi
-}
-
-claim() {
-	local name=$1 status=0
-	shift
-	"$@" >"$work/out" 2>&1 </dev/null || status=1
-	tap_report $status "$name"
-}
-
-claim_not() {
-	local name=$1 status=1
-	shift
-	"$@" >"$work/out" 2>&1 </dev/null || status=0
-	tap_report $status "$name"
-}
-
-done_testing() {
-	echo "1..$tap_n"
-}
 
 # A checkout and a cache of their own, for tests of scripts that change them: in $work/top
 # and $work/cache, without anybody's mirror or kernel.
@@ -68,6 +41,25 @@ fails_with() {	# LINE COMMAND...
 	local line=$1
 	shift
 	! run_quietly "$@" && [ "$(cat "$work/err")" = "$line" ]
+}
+
+# The command line is wrong: exit status 1, this text and the hint.
+is_misuse() {	# TEXT COMMAND...
+	local text=$1 status=0
+	shift
+	run_quietly "$@" || status=$?
+	[ $status -eq 1 ] && [ "$(cat "$work/err")" = "fusepass: $text
+Try 'fusepass --help'." ]
+}
+
+# The process ends within 5 seconds.
+gone() {	# PID
+	local i
+	for i in {1..50}; do
+		kill -0 "$1" 2>/dev/null || return 0
+		sleep 0.1
+	done
+	return 1
 }
 
 # Files of the checkout that are under version control or about to be.

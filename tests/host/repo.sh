@@ -1,14 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What holds for every file of the checkout: licence, syntax, and nothing in it that is
+# Rules for every file of the checkout: licence, syntax, and nothing in it that is
 # true on one machine only.
 
 . "$(dirname "$0")/lib.sh"
 
 # SPDX in the first lines of every source file; patches and texts have none of their own.
 no_spdx() {
-	repo_files | grep -vE '\.(md|patch|txt)$|^(COPYING|LICENSES/|\.gitignore)' |
+	repo_files | grep -vE '\.(md|patch|txt)$|^(COPYING|AUTHORS|LICENSES/|\.gitignore)' |
+		grep -vxE 'packaging/debian/(copyright|source/format)' |
 	while read -r f; do
 		head -n 5 "$f" | grep -q 'SPDX-License-Identifier: ' || echo "$f"
 	done
@@ -74,7 +75,7 @@ no_blanks_at_line_ends() {
 
 allowed_lines_have_reasons() {
 	awk '/^# ./ { r = 1; next } /^[ \t]*$/ { r = 0; next }
-	     { if (!r) { print; bad = 1 } r = 0 } END { exit bad }' tests/dmesg-allow
+	     { if (!r) { print; bad = 1 } r = 0 } END { exit bad }' tests/vm/dmesg-allow
 }
 
 base_is_pinned() {
@@ -84,15 +85,17 @@ base_is_pinned() {
 	done
 }
 
-# Each patch as format-patch makes it, by number without a gap.
+# Each patch as format-patch makes it, by number without a gap, after a cover letter.
 patches_are_numbered() {
-	local f n=0
+	local f dir= n
 	for f in $(repo_files 'kernel/patches/*.patch' | sort); do
-		n=$((n + 1))
-		case $f in "kernel/patches/$(printf %04d $n)-"*) ;; *) echo "$f"; return 1 ;; esac
+		[ "${f%/*}" = "$dir" ] && n=$((n + 1)) || n=0
+		dir=${f%/*}
+		case $f in "kernel/patches/"[1-9]-*/"$(printf %04d $n)-"*) ;; *) echo "$f"; return 1 ;; esac
 		head -n 1 "$f" | grep -q '^From 0000000000000000000000000000000000000000 ' ||
 			{ echo "$f: not exported by 'make series-export'"; return 1; }
 	done
+	[ -n "$dir" ]
 }
 
 make_help_names_the_two_commands() {

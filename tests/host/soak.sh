@@ -1,23 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The generator of random operations (tests/vm/soak.c) against itself: two plain
+# The generator of random operations (tests/diff/soak.c) against itself: two plain
 # directories do not differ, and a difference that is planted is found and shrunk.
 
 . "$(dirname "$0")/lib.sh"
 
-soak=$TOP/build/tests/vm/soak
+soak=$TOP/build/tests/bin/soak
 # Operations are done as several users, in a directory they can reach.
 chmod 755 "$work"
 
-all_skipped() {
-	echo "1..0 # SKIP $1"
-	exit 0
-}
-
-[ "$(id -u)" = 0 ] || all_skipped "needs root"
-[ -x "$soak" ] || all_skipped "not built"
-unshare -m --propagation private true 2>/dev/null || all_skipped "no mount namespace of its own"
+[ "$(id -u)" = 0 ] || skip_all "needs root"
+[ -x "$soak" ] || skip_all "not built"
+unshare -m --propagation private true 2>/dev/null || skip_all "no mount namespace of its own"
 if [ -z "${SOAK_UNSHARED:-}" ]; then
 	SOAK_UNSHARED=1 exec unshare -m --propagation private "$0" "$@"
 fi

@@ -109,8 +109,8 @@ packages_can_be_skipped() {
 
 # A suite that lost its mode would be the silent end of all tests in the guest.
 suite_that_cannot_run_fails() {
-	mkdir -p "$work/top/tests/vm"
-	cp tests/tap-sum.sh "$work/top/tests"
+	mkdir -p "$work/top/tests/vm" "$work/top/tests/lib"
+	cp tests/lib/tap-sum.sh tests/lib/tap.sh "$work/top/tests/lib"
 	echo '#!/bin/sh' >"$work/top/tests/vm/suite.sh"
 	! run_quietly "$work/top/scripts/check.sh" vm &&
 		grep -q 'suite.sh is not executable' "$work/said" &&

@@ -12,15 +12,20 @@ file() {	# NAME TEXT
 sums_to() {	# SUM FILE...
 	local want=$1 got
 	shift
-	got=$(cd "$work" && "$TOP/tests/tap-sum.sh" "$@" | tail -n 1)
+	got=$(cd "$work" && "$TOP/tests/lib/tap-sum.sh" "$@" | tail -n 1)
 	echo "got: $got"
 	[ "$got" = "$want" ]
 }
 
 fails() {
-	! ( cd "$work" && "$TOP/tests/tap-sum.sh" "$@" )
+	! ( cd "$work" && "$TOP/tests/lib/tap-sum.sh" "$@" )
 }
 
+shows() {	# TEXT FILE
+	( cd "$work" && "$TOP/tests/lib/tap-sum.sh" "$2" ) | grep -q "^    # $1"
+}
+
+file told '1..2\n# got: 2\nok 1 - a\n# got: 1\nnot ok 2 - b\n'
 file good '1..2\nok 1 - a\nok 2 - b # SKIP no KVM\n'
 file last 'ok 1 - a\nok 2 - b\n1..2\n'
 file bad '1..2\nok 1 - a\nnot ok 2 - b\n'
@@ -50,5 +55,7 @@ claim missing_file_is_a_failure fails good nosuchfile
 claim bail_out_is_a_failure sums_to '1 passed, 1 failed, 0 skipped' bail
 claim failure_reaches_the_exit_status fails bad
 claim nothing_passed_is_a_failure fails skipall
+claim diagnosis_of_a_failure_is_shown shows 'got: 1' told
+claim_not diagnosis_of_what_passed_is_not_shown shows 'got: 2' told
 claim_not success_reaches_the_exit_status fails good
 done_testing

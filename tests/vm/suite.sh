@@ -1,39 +1,33 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The test suite of the guest, run by tests/vmtest.sh; prints one stream of TAP.
+# The test suite of the guest, run by vmtest.sh; prints one stream of TAP.
 #
-#     tests/vm/suite.sh [short|quick] [PATTERN...]
+#     tests/vm/suite.sh [--list] [short|quick|race|plain] [PATTERN...]
 #
-# PATTERN selects tests by name (as a shell does file names); "short" leaves out the
-# long ones, for the debugging kernel, and "quick" takes only those of the policies in
-# which most code of the kernel runs. On a kernel without the series only the tests of
-# plain_test.sh run: there the server has to be an ordinary FUSE server.
+# PATTERN selects tests by name (as a shell does file names); one that selects none is a
+# failed test. Groups, which tests say of themselves (T_LONG and T_QUICK in harness.h,
+# cases_are in cases.sh):
+#
+#   short   without the long ones, for the debugging kernel
+#   quick   the short ones that go through most code of the kernel
+#   race    two processes at the same names at the same moment, else only run by a pattern
+#   plain   the server as an ordinary FUSE server: all there is on a kernel without the series
+#
+# --list prints the names of the selected tests, on any machine.
 
 set -u
 
-here=$(cd "$(dirname "$0")" && pwd)
-bin=$FUSEPASS_TOP/build/tests/vm
+top=$(cd "$(dirname "$0")/../.." && pwd)
+bin=$top/build/tests/bin
+export FUSEPASS_TOP=$top
 export FUSEPASS_WORK=/mnt/work
 export FUSEPASS_PATIENCE=${FUSEPASS_PATIENCE:-${FUSEPASS_DEBUG_KERNEL:+8}}
 export FUSEPASS_PATIENCE=${FUSEPASS_PATIENCE:-2}
-total=0
-failed=0
-short=
-
-policies=()
-
-case ${1:-} in
-short|--short) short=--short; shift ;;
-quick)
-	short=--short
-	policies=('what_passes*' 'writing*' 'names_*' '*verdict_out*' 'hidden*' 'created*'
-		'direct_change*' 'rename*' 'working*' 'kernel_made*' 'second_name*' 'open_unlinked*'
-		'other_users*' 'mount_point*' 'file_open*' 'pinned*' 'link_detach*' 'replace_j*'
-		'reads_of*' 'unmount*' 'lazy*' 'backing_id*' 'entries_of*' 'fdinfo*')
-	shift
-	;;
-esac
+. "$top/tests/lib/tap.sh"
+list=
+group=
+[ ! -e /dev/fusepass ] || export FUSEPASS_SKIPS=$top/tests/distro/skips
 
 # A file system that FUSE may be stacked on: the guest's root is 9p.
 make_work() {
@@ -47,55 +41,87 @@ make_work() {
 	fi
 }
 
-# Numbers the tests of all programs in one row. A program that ends before its plan, or
-# fails without a failed test, is a failed test itself.
+# The tests of all programs are numbered in one row.
 run() {	# PROGRAM ARGUMENT...
-	local name status count
-	name=$(basename "$1")
-	: >/tmp/plan
-	"$@" 2>&1 | awk -v n="$total" '
-		/^(not )?ok [0-9]+/ { sub(/ok [0-9]+/, "ok " ++n); bad += /^not ok/ }
-		/^1\.\.[0-9]+/ { plan = 1; next }
-		{ print; fflush() }
-		END { print n + 0, bad + 0, plan + 0 > "/tmp/plan" }'
-	status=${PIPESTATUS[0]}
-	read -r count bad plan </tmp/plan
-	total=$count
-	if [ "$bad" -gt 0 ]; then
-		failed=1
-	elif [ "$status" -ne 0 ] || [ "$plan" -eq 0 ]; then
-		total=$((total + 1))
-		echo "not ok $total - $name ends with a plan and status 0 # status $status"
-		failed=1
+	local name=${1##*/}
+	if [ -n "$list" ]; then
+		"$1" --list "${@:2}"
+	else
+		adopt '' "$name ends with a plan and status 0" "$@"
 	fi
 }
 
-if ! make_work; then
-	echo "Bail out! no file system to work on"
-	exit 1
-fi
-if grep -q fuse_policy_ops /sys/kernel/btf/vmlinux; then
-	run "$bin/raw_test" $short "$@"
-	run "$bin/file_test" $short "$@"
-	run "$bin/verifier_test" $short "$@"
-	run "$bin/policy_test" $short "${policies[@]}" "$@"
-	run "$bin/tree_test" $short "$@"
-	run "$bin/fault_test" $short "$@"
-	if [ ${#policies[@]} -eq 0 ]; then
-		run "$bin/security_test" $short "$@"
-		run "$here/cli_test.sh" $short "$@"
-		# Many processes, of which each takes long there.
-		run "$here/bits_test.sh" ${short:-${FUSEPASS_DEBUG_KERNEL:+--short}} "$@"
-		run "$here/selftests.sh" $short "$@"
+# Random operations, always the same ones; see make soak.
+run_soak() {	# PATTERN...
+	local run runs=() p
+	for run in ext4-mirror tmpfs-mirror; do
+		[ $# -gt 0 ] || runs+=("$run")
+		for p; do
+			# shellcheck disable=SC2053
+			[[ soak_$run != $p ]] || runs+=("$run")
+		done
+	done
+	[ ${#runs[@]} -gt 0 ] || return 0
+	if [ -n "$list" ]; then
+		printf 'soak_%s\n' "${runs[@]}"
+	else
+		SEED=31 OPS=5000 run "$top/tests/diff/soak.sh" "${runs[@]}"
 	fi
-	# A short run of the random operations, always the same ones; see make soak.
-	[ $# -gt 0 ] || [ -n "$short" ] || SEED=31 OPS=5000 run "$here/soak.sh" ext4-mirror tmpfs-mirror
-	if [ -z "$short" ]; then
-		run "$here/workload.sh" "$@"
-		run "$here/scale.sh" "$@"
+}
+
+run_plain() {	# PATTERN...
+	run "$top/tests/uapi/plain_test.sh" "$@"
+}
+
+# Processes that wait for each other on two CPUs: nothing else may run beside them.
+run_race() {	# PATTERN...
+	run "$bin/race_test" "$@"
+}
+
+run_all() {	# PATTERN...
+	local t option=${group:+--$group}
+	for t in raw file verifier attach lookup staged hiding coherence lifetime status tree fault verdict; do
+		run "$bin/${t}_test" $option "$@"
+	done
+	[ -z "${VM_MODULES:-}" ] || run "$top/tests/policy/module_test.sh" $option "$@"
+	for t in security native beneath lock; do
+		run "$bin/${t}_test" $option "$@"
+	done
+	run "$top/tests/policy/cli_test.sh" $option "$@"
+	run "$top/tests/policy/mount_test.sh" $option "$@"
+	run "$top/tests/policy/rules_test.sh" $option "$@"
+	run "$top/tests/policy/kit_test.sh" $option "$@"
+	run "$top/tests/policy/watch_test.sh" $option "$@"
+	run "$top/tests/policy/explain_test.sh" $option "$@"
+	run "$top/tests/policy/debugging_test.sh" $option "$@"
+	# Many processes, of which each takes long there.
+	run "$top/tests/uapi/bits_test.sh" ${option:-${FUSEPASS_DEBUG_KERNEL:+--short}} "$@"
+	run "$top/tests/uapi/selftests.sh" $option "$@"
+	[ -n "$group" ] || run_soak "$@"
+	run "$top/tests/policy/workload.sh" $option "$@"
+	run "$top/tests/policy/scale.sh" $option "$@"
+	[ $# -eq 0 ] || [ -n "$group" ] || run_race "$@"
+}
+
+[ "${1:-}" != --list ] || { list=1; shift; }
+case ${1:-} in short|quick|race|plain) group=$1; shift ;; esac
+if [ -z "$list" ]; then
+	if ! make_work; then
+		echo "Bail out! no file system to work on"
+		exit 1
 	fi
-else
-	run "$here/plain_test.sh" $short "$@"
+	# Tests of simultaneous operations need more than one CPU.
+	if [ "$(nproc)" -lt 2 ]; then
+		echo "Bail out! the guest has one CPU"
+		exit 1
+	fi
+	grep -qs fuse_policy_ops /sys/kernel/btf/* || group=plain
 fi
-echo "1..$total"
-exit $failed
+case $group in
+plain) run_plain "$@" ;;
+race) run_race "$@" ;;
+*) run_all "$@" ;;
+esac
+[ -z "$list" ] || exit 0
+[ "$tap_n" -gt 0 ] || tap 1 "a test is selected by: $*"
+done_testing

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The license does not allow what the kernel gives.
+ *
+ * program: case_lookup
+ * line: none
+ * register:
+ * reason: license
+ * change: GPL
+ */
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "fusepass_abi.h"
+#include "fusepass.bpf.h"
+
+char _license[] SEC("license") = "Proprietary";
+
+SEC("struct_ops/lookup")
+int BPF_PROG(case_lookup, const struct fuse_policy_lookup *l)
+{
+	return FUSEPASS_PASS;
+}
+
+SEC(".struct_ops.link")
+struct fuse_policy_ops verifier_case = {
+	.lookup	= (void *)case_lookup,
+	.name	= "case",
+};
