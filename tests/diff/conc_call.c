@@ -36,8 +36,12 @@ enum {
 	PAGE = 4096,
 };
 
-/* The upper half of each word that a test process writes. */
-static const uint64_t mark = 0xc0c0c0c0;
+/*
+ * Each byte that a test process writes has its two upper bits set. Of bytes, because
+ * that is all a kernel promises: who reads while another writes may see half a word,
+ * where the processor copies byte by byte.
+ */
+enum { MARK = 0xc0 };
 
 static const char access_acl[] = "system.posix_acl_access";
 static const char default_acl[] = "system.posix_acl_default";
@@ -172,13 +176,23 @@ static int do_link_tmpfile(struct hands *h, const struct call *c, int at)
 	return 0;
 }
 
-/* A reader sees zeros or words that some process has written. */
-static void check_content(struct hands *h, const uint64_t *word, ssize_t n)
+static uint64_t marked(int value)
 {
-	for (ssize_t i = 0; i < n / (ssize_t)sizeof(*word); i++)
-		if (word[i] && word[i] >> 32 != mark)
-			return broken(h, "content that nobody wrote: %016llx",
-				      (long long)word[i]);
+	uint64_t word;
+
+	memset(&word, MARK | value, sizeof(word));
+	return word;
+}
+
+/* A reader sees zeros or bytes that some process has written. */
+static void check_content(struct hands *h, const void *data, ssize_t n)
+{
+	const uint8_t *byte = data;
+
+	for (ssize_t i = 0; i < n; i++)
+		if (byte[i] && (byte[i] & MARK) != MARK)
+			return broken(h, "content that nobody wrote: %02x at %zd of %zd",
+				      byte[i], i, n);
 }
 
 static int offset_of(const struct call *c)
@@ -218,7 +232,7 @@ static int do_write(struct hands *h, const struct call *c, int at)
 		memcpy(buf, c->path2, len);
 	} else {
 		for (size_t i = 0; i < ARRAY_SIZE(buf); i++)
-			buf[i] = mark << 32 | (uint32_t)c->value;
+			buf[i] = marked(c->value);
 	}
 	return pwrite(h->file[c->slot].fd, buf, len, offset_of(c)) < 0 ? errno : 0;
 }
@@ -237,10 +251,10 @@ static void touch_map(struct hands *h, const struct call *c, char *map)
 
 	sigaction(SIGBUS, &act, &old);
 	if (!sigsetjmp(beyond_end, 1)) {
-		check_content(h, (uint64_t *)map, PAGE);
+		check_content(h, map, PAGE);
 		if (h->file[c->slot].writable)
 			*(volatile uint64_t *)(map + offset_of(c)) =
-				mark << 32 | (uint32_t)c->value;
+				marked(c->value);
 	}
 	sigaction(SIGBUS, &old, NULL);
 }

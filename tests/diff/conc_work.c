@@ -51,12 +51,16 @@ struct worker {
 
 enum finding_kind { ILLEGAL_ERRNO, BROKEN, NOT_KEPT, FINDING_KINDS };
 
+/* The first of a kind is told in the line of its test, too. */
+enum { FIRST_TEXT = 400 };
+
 static struct crowd {
 	_Atomic bool stop;
 	int round;
 	struct mixture mix;	/* of this round */
 	_Atomic unsigned int found[FINDING_KINDS];
 	_Atomic unsigned int findings;
+	char first[FINDING_KINDS][FIRST_TEXT];
 	char finding[FINDINGS][FINDING_TEXT];
 	_Atomic bool ready[FINDINGS];
 	struct worker worker[WORKERS];
@@ -119,12 +123,15 @@ static void found(struct worker *w, const struct event *e,
 		  enum finding_kind kind, const char *what)
 {
 	unsigned int n = atomic_fetch_add(&crowd->findings, 1);
+	char text[FINDING_TEXT] = "";
 
-	atomic_fetch_add(&crowd->found[kind], 1);
+	put(text, "round %d: %s: ", crowd->round, what);
+	put_event(text, w, e, e->begin);
+	if (!atomic_fetch_add(&crowd->found[kind], 1))
+		snprintf(crowd->first[kind], FIRST_TEXT, ": %s", text);
 	if (n >= FINDINGS)
 		return;
-	put(crowd->finding[n], "round %d: %s: ", crowd->round, what);
-	put_event(crowd->finding[n], w, e, e->begin);
+	strcpy(crowd->finding[n], text);
 	put_others(crowd->finding[n], w, e);
 	atomic_store(&crowd->ready[n], true);
 }
@@ -506,12 +513,12 @@ static void tell_result(const struct totals *t)
 	if (crowd->findings > FINDINGS)
 		say("... and %u findings more", crowd->findings - FINDINGS);
 	tap(!crowd->found[ILLEGAL_ERRNO], "errnos_are_native_ones",
-	    "%u calls in %d rounds, %u wrong", all_calls(), t->rounds,
-	    crowd->found[ILLEGAL_ERRNO]);
-	tap(!crowd->found[BROKEN], "what_is_read_was_written", "%u wrong",
-	    crowd->found[BROKEN]);
+	    "%u calls in %d rounds, %u wrong%s", all_calls(), t->rounds,
+	    crowd->found[ILLEGAL_ERRNO], crowd->first[ILLEGAL_ERRNO]);
+	tap(!crowd->found[BROKEN], "what_is_read_was_written", "%u wrong%s",
+	    crowd->found[BROKEN], crowd->first[BROKEN]);
 	tap(!crowd->found[NOT_KEPT] && t->kept, "nothing_disappears_by_itself",
-	    "%u times", crowd->found[NOT_KEPT]);
+	    "%u times%s", crowd->found[NOT_KEPT], crowd->first[NOT_KEPT]);
 	tap(t->names, "names_are_as_many_as_succeeded", "%d rounds", t->rounds / 2);
 	tap(t->links, "link_counts_add_up", "%d rounds", t->rounds);
 	tap(t->suid, "no_setuid_file_of_root", "%d rounds", t->rounds);

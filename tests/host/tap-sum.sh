@@ -22,7 +22,7 @@ fails() {
 }
 
 shows() {	# TEXT FILE
-	( cd "$work" && "$TOP/tests/lib/tap-sum.sh" "$2" ) | grep -q "^    # $1"
+	( cd "$work" && "$TOP/tests/lib/tap-sum.sh" "$2" ) | grep -q "^not ok: .* | $1"
 }
 
 file told '1..2\n# got: 2\nok 1 - a\n# got: 1\nnot ok 2 - b\n'

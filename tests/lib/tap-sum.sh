@@ -7,8 +7,9 @@
 #
 # A file may hold several documents, each with its plan first or last. A plan that is
 # missing, short or exceeded, a "Bail out!" and a file without any test each count as
-# a failure of their own. Failures are named on lines before the sum, with the last of the
-# diagnosis that stands before each. Exit status 0 only when nothing failed and something
+# a failure of their own. Failures are named on lines before the sum, each with the last of
+# the diagnosis that stands before it, on the same line: who reads a log often sees no more
+# of it than that. Exit status 0 only when nothing failed and something
 # passed.
 
 exec awk -v SHOWN=10 '
@@ -16,9 +17,10 @@ exec awk -v SHOWN=10 '
 function fail(why,	i) {
 	failed++
 	if (failed <= 40) {
-		printf "not ok: %s: %s\n", file, why
+		printf "not ok: %s: %s", file, why
 		for (i = told > SHOWN ? told - SHOWN : 0; i < told; i++)
-			print "    " diagnosis[i % SHOWN]
+			printf " | %s", diagnosis[i % SHOWN]
+		print ""
 	} else if (failed == 41)
 		print "not ok: ... and more, see the files"
 }
@@ -54,7 +56,7 @@ FNR == 1 {
 { sub(/\r$/, "") }
 
 /^#/ {
-	diagnosis[told++ % SHOWN] = $0
+	diagnosis[told++ % SHOWN] = substr($0, 3)
 	next
 }
 
