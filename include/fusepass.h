@@ -181,10 +181,11 @@ int fusepass_policy_check(struct fusepass_policy *policy,
  * fusepass kernel, or no BTF); -EINVAL not a FUSE mount, or flags of the
  * policy that this kernel does not know, or the verifier refused the policy;
  * -ENODATA no backing directory is known; -EPERM; -EBUSY a policy is attached;
- * -EOPNOTSUPP the connection was set up without FUSE_PASSTHROUGH_INO, or the
- * backing mount is idmapped; -ELOOP the backing file system is the mount
- * itself or stacked too deep; -ETIMEDOUT the server does not answer INIT; -ENOTDIR; -ENOTCONN unmounted meanwhile; -ENOENT
- * for paths.
+ * -EOPNOTSUPP the backing mount is idmapped, or the server negotiated, without
+ * FUSE_PASSTHROUGH_INO, the writeback cache, submounts or DAX; -ELOOP the
+ * backing file system is the mount itself or stacked too deep, or, without
+ * FUSE_PASSTHROUGH, stacked at all or FUSE; -ETIMEDOUT the server does not
+ * answer INIT; -ENOTDIR; -ENOTCONN unmounted meanwhile; -ENOENT for paths.
  */
 int fusepass_policy_attach(struct fusepass_policy *policy, const char *path,
 			   const char *backing, unsigned int flags,

@@ -143,6 +143,12 @@ static const char *fd_path(int fd)
 
 /* Attributes */
 
+/* Number that a node is shown with. */
+static uint64_t ino_of_node(const struct rf *rf, uint64_t nodeid)
+{
+	return nodeid == FUSE_ROOT_ID ? nodeid : nodeid - rf->shift;
+}
+
 static void fill_statx(const struct stat *st, struct rf_statx *x)
 {
 	*x = (struct rf_statx) {
@@ -173,8 +179,8 @@ static void fill_attr(const struct stat *st, struct fuse_attr *a)
 
 /* Entry replies */
 
-static void old_entry(const struct rf_entry2 *e, const struct stat *st,
-		      struct fuse_entry_out *o)
+static void old_entry(const struct rf *rf, const struct rf_entry2 *e,
+		      const struct stat *st, struct fuse_entry_out *o)
 {
 	*o = (struct fuse_entry_out) {
 		.nodeid = e->nodeid, .generation = e->generation,
@@ -182,7 +188,7 @@ static void old_entry(const struct rf_entry2 *e, const struct stat *st,
 	};
 	fill_attr(st, &o->attr);
 	if (e->nodeid)
-		o->attr.ino = e->nodeid;
+		o->attr.ino = ino_of_node(rf, e->nodeid);
 }
 
 /* Opens the name below a directory, and takes a lookup on it. */
@@ -203,12 +209,12 @@ static int entry_make(struct req *r, int dir, const char *name, int fd,
 	if (st->st_dev != rf->backing_dev)
 		st->st_ino |= SERVER_ONLY;
 	*e = (struct rf_entry2) {
-		.nodeid = st->st_ino, .entry_valid = rf->conf.valid,
+		.nodeid = st->st_ino + rf->shift, .entry_valid = rf->conf.valid,
 		.attr_valid = rf->conf.valid,
 	};
 	fill_statx(st, &e->statx);
 	pthread_mutex_lock(&rf->lock);
-	node_add(rf, st->st_ino, fd);
+	node_add(rf, e->nodeid, fd);
 	pthread_mutex_unlock(&rf->lock);
 	if (rf->conf.entry)
 		rf->conf.entry(rf, r->in->opcode, name, e);
@@ -225,7 +231,7 @@ static void reply_entry(struct req *r, int dir, const char *name, int error)
 		error = entry_make(r, dir, name, -1, &e, &st);
 	if (error || r->rf->entry2)
 		return reply(r, error, &e, sizeof(e));
-	old_entry(&e, &st, &o);
+	old_entry(r->rf, &e, &st, &o);
 	reply(r, 0, &o, sizeof(o));
 }
 
@@ -265,7 +271,7 @@ static void reply_create(struct req *r, int dir, const char *name, int fd,
 		memcpy(buf, &e, n);
 	} else {
 		old = (void *)buf;
-		old_entry(&e, &st, old);
+		old_entry(r->rf, &e, &st, old);
 		n = sizeof(*old);
 	}
 	memcpy(buf + n, &open, sizeof(open));
@@ -336,7 +342,7 @@ static void do_getattr(struct req *r)
 	if (fd < 0 || fstat(fd, &st))
 		return reply_err(r, ESTALE);
 	fill_attr(&st, &out.attr);
-	out.attr.ino = r->in->nodeid;
+	out.attr.ino = ino_of_node(r->rf, r->in->nodeid);
 	reply(r, 0, &out, sizeof(out));
 }
 
@@ -687,7 +693,7 @@ static size_t put_dirent(struct req *r, char *buf, size_t space, int dir,
 	       head.namelen);
 	if (plus && strcmp(d->name, ".") && strcmp(d->name, "..") &&
 	    !entry_make(r, dir, d->name, -1, &e, &st))
-		old_entry(&e, &st, o);
+		old_entry(r->rf, &e, &st, o);
 	return at + n;
 }
 
@@ -891,6 +897,10 @@ struct rf *rf_open(const struct rf_conf *conf)
 	char dev[32];
 
 	rf->conf = *conf;
+	if (getenv("RAWFUSE_LATE"))
+		rf->conf.flags &= ~RF_PASSTHROUGH_INO;
+	if (!(rf->conf.flags & RF_PASSTHROUGH_INO))
+		rf->shift = RF_LATE_SHIFT;
 	pthread_mutex_init(&rf->lock, NULL);
 	rf->stats = mmap(NULL, sizeof(*rf->stats), PROT_READ | PROT_WRITE,
 			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);

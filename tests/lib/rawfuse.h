@@ -177,6 +177,10 @@ struct rf_conf {
 	bool process;
 };
 
+/* Without PASSTHROUGH_INO, node ids are so far from inode numbers: nothing may take the
+ * one for the other. RAWFUSE_LATE in the environment leaves it out of all connections. */
+#define RF_LATE_SHIFT	(1ULL << 40)
+
 /* In memory shared with a server process. */
 struct rf_stats {
 	atomic_ulong requests[64];	/* by opcode, but for the next: */
@@ -214,6 +218,7 @@ struct rf {
 	pid_t pid;
 	pthread_t thread;
 	bool entry2;			/* PASSTHROUGH_INO was negotiated */
+	uint64_t shift;			/* of node ids against inode numbers */
 	pthread_mutex_t lock;		/* nodes */
 	struct rf_node *nodes[1024];
 };

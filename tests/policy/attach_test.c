@@ -49,16 +49,6 @@ TEST(attach_without_cap_sys_admin_is_eperm)
 	expect_attach_works(rf);
 }
 
-TEST(attach_without_passthrough_ino_is_eopnotsupp)
-{
-	struct rf_conf conf = RF_DEFAULT;
-	struct rf *rf;
-
-	conf.flags = RF_PASSTHROUGH;
-	rf = mount_conf(&conf);
-	NERR(pol_attach_with(NULL, open_path("m"), rf->root, 0, 0), EOPNOTSUPP);
-}
-
 TEST(attach_checks_the_number_of_the_connection)
 {
 	struct rf *rf = mount_tree();

@@ -754,6 +754,38 @@ static struct rf *mount_with_open_flags(uint64_t mask, uint32_t flags)
 	return rf;
 }
 
+static int run_program(void *path)
+{
+	execl(path, path, NULL);
+	return errno;
+}
+
+/* What running m/f gives while b/f is open for writing. */
+static int run_what_is_written(uint64_t mask)
+{
+	static const char text[] = "#!/bin/true\n";
+	struct rf *rf = mount_with_open_flags(mask, 0);
+	int fd = OK(open("b/f", O_WRONLY | O_TRUNC | O_CLOEXEC)), err;
+
+	EQ(write(fd, text, strlen(text)), strlen(text));
+	OK(fchmod(fd, 0755));
+	err = in_child(run_program, "m/f");
+	CHECK(rf_count(rf, FUSE_OPEN) >= 1);
+	close(fd);
+	EQ(in_child(run_program, "m/f"), 0);
+	return err;
+}
+
+TEST(program_that_is_written_runs_if_only_opens_pass)
+{
+	EQ(run_what_is_written(RF_OP_READ | RF_OP_WRITE), 0);
+}
+
+TEST(program_that_is_written_is_etxtbsy_if_its_inode_passes)
+{
+	EQ(run_what_is_written(RF_OPS_FILE), ETXTBSY);
+}
+
 static void expect_direct_io(uint64_t mask, uint32_t flags, bool asked)
 {
 	struct rf *rf = mount_with_open_flags(mask, flags);

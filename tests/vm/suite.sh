@@ -80,7 +80,7 @@ run_race() {	# PATTERN...
 
 run_all() {	# PATTERN...
 	local t option=${group:+--$group}
-	for t in raw file verifier attach lookup staged hiding coherence lifetime status tree fault verdict; do
+	for t in raw file verifier attach lookup staged hiding coherence lifetime late status tree fault verdict; do
 		run "$bin/${t}_test" $option "$@"
 	done
 	[ -z "${VM_MODULES:-}" ] || run "$top/tests/policy/module_test.sh" $option "$@"
@@ -93,6 +93,7 @@ run_all() {	# PATTERN...
 	run "$top/tests/policy/kit_test.sh" $option "$@"
 	run "$top/tests/policy/watch_test.sh" $option "$@"
 	run "$top/tests/policy/explain_test.sh" $option "$@"
+	run "$top/tests/policy/foreign_test.sh" $option "$@"
 	run "$top/tests/policy/debugging_test.sh" $option "$@"
 	# Many processes, of which each takes long there.
 	run "$top/tests/uapi/bits_test.sh" ${option:-${FUSEPASS_DEBUG_KERNEL:+--short}} "$@"

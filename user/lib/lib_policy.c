@@ -483,16 +483,17 @@ static void explain_attach(int err, uint32_t connection)
 			      "waits to unmount");
 		break;
 	case -EOPNOTSUPP:
-		lib_error_set("the server did not negotiate "
-			      "FUSE_PASSTHROUGH_INO, or the backing mount is "
-			      "idmapped");
+		lib_error_set("the backing mount is idmapped, or the server "
+			      "negotiated the writeback cache, submounts or "
+			      "DAX, but not FUSE_PASSTHROUGH_INO");
 		break;
 	case -EPERM:
 		lib_error_set("CAP_SYS_ADMIN is needed");
 		break;
 	case -ELOOP:
-		lib_error_set("the backing directory is on the mount itself or "
-			      "on a stacked file system");
+		lib_error_set("the backing directory is on the mount itself, on "
+			      "a stacked file system, or on FUSE: take the "
+			      "directory below that");
 		break;
 	case -ENOTCONN:
 		lib_error_set("unmounted meanwhile");
