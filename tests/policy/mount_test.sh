@@ -154,6 +154,26 @@ test_pin_of_a_killed_server_goes() {
 	works umount other
 }
 
+# All of it passes: that nobody serves it any more is not seen by a look at it.
+test_mount_that_passes_is_replaced_when_its_server_was_killed() {
+	local pid
+	works fusepass mount --policy mirror src mnt
+	pid=$(server_pid)
+	kill -KILL "$pid"
+	while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
+	same_as_native
+	refused 2 "unmount it, or use --replace" fusepass mount src mnt
+	# Another one leaves its socket alone.
+	mkdir other
+	works fusepass mount src other
+	works fusepass mount --replace --policy mirror src mnt
+	[ "$(findmnt -no TARGET "$PWD/mnt" | wc -l)" -eq 1 ] || fail "mounted over it"
+	same_as_native
+	works fusepass mount --replace src mnt
+	[ "$(findmnt -no TARGET "$PWD/mnt" | wc -l)" -eq 2 ] || fail "a living one was replaced"
+	works umount mnt mnt other
+}
+
 # The number of the connection is used again at once, before the old server has ended.
 test_dying_server_leaves_its_successor_alone() {
 	local i id

@@ -307,12 +307,28 @@ static int serve_mounted(struct server *srv, struct mount_cmd *m)
 	return cmd_fail_cause(ret, log_last(), "serve %s", srv->mountpoint);
 }
 
+/* What passes is there without a server; then it is the socket that tells. */
+static bool socket_is_dead(const char *path)
+{
+	_cleanup_free_ char *real = realpath(path, NULL), *reply = NULL;
+	struct fusepass_mount m;
+	bool dead;
+
+	if (!real || fusepass_mount_find(real, &m))
+		return false;
+	dead = !strcmp(real, m.mountpoint) &&
+		(!strcmp(m.type, "fuse.fusepass") || !strcmp(m.type, "fusepass")) &&
+		fusepass_server_ask(m.connection, "backing", &reply) == -ECONNREFUSED;
+	fusepass_mount_clear(&m);
+	return dead;
+}
+
 /* Its server has died: nobody has unmounted it yet. */
 static bool is_dead(const char *path)
 {
 	struct stat st;
 
-	return stat(path, &st) && errno == ENOTCONN;
+	return stat(path, &st) ? errno == ENOTCONN : socket_is_dead(path);
 }
 
 /* Sees to it that there is a directory to mount on. */

@@ -224,6 +224,19 @@ static void *ctl_loop(void *arg)
 	}
 }
 
+/* What a server that was killed had mounted is there still: its socket tells that it has died. */
+static bool is_mounted(const char *socket)
+{
+	struct fusepass_mount m;
+	unsigned int connection;
+
+	if (sscanf(socket, "%u.sock", &connection) != 1 ||
+	    fusepass_mount_by_connection(connection, &m))
+		return false;
+	fusepass_mount_clear(&m);
+	return true;
+}
+
 /* The sockets of servers that were killed. */
 static void remove_stale(int dirfd, const char *path)
 {
@@ -240,7 +253,7 @@ static void remove_stale(int dirfd, const char *path)
 			     e->d_name) >= (int)sizeof(addr.sun_path))
 			continue;
 		if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) &&
-		    errno == ECONNREFUSED)
+		    errno == ECONNREFUSED && !is_mounted(e->d_name))
 			unlinkat(dirfd, e->d_name, 0);
 	}
 }
