@@ -119,7 +119,8 @@ check-distro: | setup ## the whole VM suite on Debian's own kernel with the modu
 	$(Q)$(MAKE) --no-print-directory kernel tools
 	$(Q)$(MAKE) --no-print-directory bpf user tests deb
 	$(Q)scripts/distro.sh boot
-	$(Q)scripts/check.sh install distro
+	$(Q)scripts/distro.sh boot 7.2
+	$(Q)scripts/check.sh install distro distro-7.2-short
 
 check-module: | kernel-module bpf user tests ## the quick VM suite on a kernel that has FUSE as a module
 	$(Q)scripts/check.sh module

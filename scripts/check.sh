@@ -8,9 +8,9 @@
 #
 # Parts: host, series, vmlinux, vm, race, workload, conc, conc-short, vm-base (the kernel without the series),
 # vm-debug-short, vm-debug, kmemleak, module (FUSE as a module), distro, distro-short (Debian's own
-# kernel with the module fusepass.ko), install (its packages there), soak (long; SOAK_EXT4,
-# SOAK_OTHER and SOAK_PROCS are the numbers of operations in lockstep, CONC_EXT4, CONC_REST and
-# CONC_DEBUG the seconds of those at the same time; SEED is the first of the random ones).
+# kernel with the module fusepass.ko), distro-7.2-short (an older one), install (the packages there),
+# soak (long; SOAK_EXT4, SOAK_OTHER and SOAK_PROCS are the numbers of operations in lockstep, CONC_EXT4,
+# CONC_REST and CONC_DEBUG the seconds of those at the same time; SEED is the first of the random ones).
 # Of vm and vm-base, VM_TESTS selects tests by patterns, separated by blanks.
 
 . "$(dirname "$0")/lib.sh"
@@ -150,6 +150,10 @@ part_distro_short() {
 	VM_TIMEOUT=${VM_TIMEOUT:-2000} run_distro distro-short "" quick
 }
 
+part_distro_older_short() {
+	VM_TIMEOUT=${VM_TIMEOUT:-2000} run_distro distro-7.2-short 7.2 quick
+}
+
 # One guest for each run, so that one that dies takes no other with it.
 soak() {	# OPERATIONS KERNEL RUN
 	OPS=$1 VM_ENV="OPS SEED SOAK_ARGS CHURN_MS PROCS" VM_SCRIPT=$TOP/tests/diff/soak.sh \
@@ -203,6 +207,7 @@ run_part() {	# PART
 	module) part_module ;;
 	distro) part_distro ;;
 	distro-short) part_distro_short ;;
+	distro-7.2-short) part_distro_older_short ;;
 	install) run_tap install "$TOP/tests/distro/install.sh" ;;
 	soak) part_soak ;;
 	conc) part_conc ;;
