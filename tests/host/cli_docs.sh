@@ -30,7 +30,7 @@ accepted() {	# COMMAND...
 	local opt
 	for opt in policy policy-optional knob foreground timeout options backing rules tree reset \
 		replace log debug verifier-log template output prometheus interval batch path uid \
-		server-only json pretty help; do
+		server-only sample names depth json pretty help; do
 		"$FUSEPASS" "$@" "--$opt" 2>&1 </dev/null | grep -q 'no option' || echo "--$opt"
 	done | sort
 }

@@ -43,6 +43,8 @@ struct cmd {
 extern bool cmd_json, cmd_pretty;
 
 int cmd_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* For a command of which CMD_MISUSE says something else. */
+void cmd_misuse_is(int status);
 int cmd_fail(int err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 /* The same with @cause in place of fusepass_error(). */
@@ -53,6 +55,9 @@ int cmd_fail_cause(int err, const char *cause, const char *fmt, ...)
 int cmd_fail_text(int err, const char *text);
 /* A file of rules that cannot be used. */
 int cmd_fail_rules(int err, const char *file, const char *text);
+
+/* @text on stderr, unless it is empty or goes into the document of -j. Returns it. */
+const char *cmd_warn(const char *text);
 
 /* The document of a successful command with -j. */
 void cmd_json_begin(struct json *j);
@@ -85,6 +90,7 @@ extern const struct cmd cmd_rules_table[];
 
 int cmd_list(int argc, char **argv);
 int cmd_mount(int argc, char **argv);
+int cmd_probe(int argc, char **argv);
 int cmd_policy(int argc, char **argv);
 int cmd_rules(int argc, char **argv);
 int cmd_stat(int argc, char **argv);

@@ -8,6 +8,7 @@
 #include "cmd_policy.h"
 #include "kit.h"
 #include "lib.h"
+#include "probe.h"
 
 static int parse_option(int c, struct policy_args *a, char **argv)
 {
@@ -85,7 +86,8 @@ int policy_parse(int argc, char **argv, const char *allowed, int nr,
 
 /* attach, replace, detach ------------------------------------------------ */
 
-static void report_done(const char *what, const char *policy, const char *path)
+static void report_done(const char *what, const char *policy, const char *path,
+			const char *warning)
 {
 	struct fusepass_mount m;
 	struct json j;
@@ -101,6 +103,8 @@ static void report_done(const char *what, const char *policy, const char *path)
 		json_u64(&j, "connection", m.connection);
 		fusepass_mount_clear(&m);
 	}
+	if (*warning)
+		json_string(&j, "warning", warning);
 	cmd_json_end(&j);
 }
 
@@ -130,14 +134,17 @@ static void hold(void)
 static int attach(struct fusepass_policy *p, const struct policy_args *a)
 {
 	_cleanup_fd_ int link = -1;
+	const char *warning;
 	int ret;
 
+	warning = cmd_warn(probe_warning(a->argv[1], a->backing));
 	ret = fusepass_policy_attach(p, a->argv[1], a->backing,
 				     a->foreground ? 0 : FUSEPASS_PIN, &link);
 	show_log(p, a);
 	if (ret)
 		return cmd_fail(ret, "attach %s to %s", a->argv[0], a->argv[1]);
-	report_done("attached", fusepass_policy_name(p), a->argv[1]);
+	report_done("attached", fusepass_policy_name(p), a->argv[1],
+		    warning);
 	fflush(stdout);
 	if (a->foreground)
 		hold();
@@ -152,7 +159,7 @@ static int replace(struct fusepass_policy *p, const struct policy_args *a)
 	if (ret)
 		return cmd_fail(ret, "replace policy of %s by %s", a->argv[1],
 				a->argv[0]);
-	report_done("replaced", fusepass_policy_name(p), a->argv[1]);
+	report_done("replaced", fusepass_policy_name(p), a->argv[1], "");
 	return CMD_OK;
 }
 
@@ -195,7 +202,7 @@ static int cmd_policy_detach(int argc, char **argv)
 	ret = fusepass_policy_detach(a.argv[0]);
 	if (ret)
 		return cmd_fail(ret, "detach policy of %s", a.argv[0]);
-	report_done("detached", NULL, a.argv[0]);
+	report_done("detached", NULL, a.argv[0], "");
 	return CMD_OK;
 }
 

@@ -54,6 +54,14 @@ const struct cmd cmd_table[] = {
 	  "  -P, --path GLOB           only of paths that match\n"
 	  "  -u, --uid N               only what this user does\n"
 	  "  -s, --server-only         only requests to servers\n" },
+	{ "probe", cmd_probe,
+	  "[--backing DIR] [--sample N] [--names N] [--depth N] [--timeout SECONDS] MNT",
+	  "tell what a policy would change: compare a mount with the directory behind it",
+	  CMD_HELP_BACKING
+	  "  -s, --sample N            compare bytes of so many files; 100\n"
+	  "  -n, --names N             look at no more names; 10000\n"
+	  "  -d, --depth N             look no deeper; 32, 0: the root directory only\n"
+	  "  -t, --timeout SECONDS     look no longer; 60\n" },
 	{ "doctor", cmd_doctor, "",
 	  "tell what this machine allows, and what to do", NULL },
 	{ "help", cmd_help_about, "[COMMAND...]",
@@ -74,16 +82,18 @@ static const struct {
 static const struct cmd *running;
 static const char *running_object = "";
 
+static int misuse = CMD_MISUSE;
+
 /* Errors ----------------------------------------------------------------- */
 
-static int error_show(const char *message, int err, int status)
+static int error_show(const char *message, int err, int status, bool hint)
 {
 	const char *name = err ? util_errno_name(err) : NULL;
 	struct json j;
 
 	if (!cmd_json) {
 		fprintf(stderr, "fusepass: %s\n", message);
-		if (status == CMD_MISUSE)
+		if (hint)
 			fprintf(stderr, "Try 'fusepass --help'.\n");
 		return status;
 	}
@@ -104,7 +114,12 @@ int cmd_usage(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(message, sizeof(message), fmt, ap);
 	va_end(ap);
-	return error_show(message, 0, CMD_MISUSE);
+	return error_show(message, 0, misuse, true);
+}
+
+void cmd_misuse_is(int status)
+{
+	misuse = status;
 }
 
 static int fail(int err, const char *cause, const char *fmt, va_list ap)
@@ -119,7 +134,7 @@ static int fail(int err, const char *cause, const char *fmt, va_list ap)
 			strerror(err));
 	if (cause && *cause)
 		snprintf(message + len, sizeof(message) - len, " (%s)", cause);
-	return error_show(message, err, CMD_FAILED);
+	return error_show(message, err, CMD_FAILED, false);
 }
 
 int cmd_fail(int err, const char *fmt, ...)
@@ -146,7 +161,7 @@ int cmd_fail_cause(int err, const char *cause, const char *fmt, ...)
 
 int cmd_fail_text(int err, const char *text)
 {
-	return error_show(text, err < 0 ? -err : err, CMD_FAILED);
+	return error_show(text, err < 0 ? -err : err, CMD_FAILED, false);
 }
 
 int cmd_fail_rules(int err, const char *file, const char *text)
@@ -155,6 +170,13 @@ int cmd_fail_rules(int err, const char *file, const char *text)
 	if (err == -EINVAL && !strncmp(text, file, strlen(file)))
 		return cmd_fail_text(err, text);
 	return cmd_fail_cause(err, text, "read rules %s", file);
+}
+
+const char *cmd_warn(const char *text)
+{
+	if (*text && !cmd_json)
+		fprintf(stderr, "fusepass: warning: %s\n", text);
+	return text;
 }
 
 /* Output ----------------------------------------------------------------- */
