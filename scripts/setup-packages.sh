@@ -15,7 +15,7 @@ PACKAGES="
 	libelf-dev libssl-dev zlib1g-dev libcap-dev dwarves
 	clang llvm sparse pkg-config
 	libfuse3-dev fuse3 libncurses-dev
-	sqlite3 fio bindfs mergerfs
+	sqlite3 fio bindfs mergerfs unionfs-fuse
 	qemu-system-x86 e2fsprogs xfsprogs btrfs-progs attr acl util-linux procps iproute2 man-db
 	python3-ply python3-git ca-certificates debian-archive-keyring
 "

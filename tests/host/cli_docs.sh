@@ -90,6 +90,10 @@ claim completion_is_valid bash -n "$completion"
 is completion_goes_on_behind_a_knob "$(cd "$work" && mkdir -p dir && last=di complete_words mount -k suffixes = .txt,.h)" dir
 is completion_of_an_attach_behind_a_knob \
 	"$(FUSEPASS_POLICY_DIR=$TOP/build/bpf last=mir complete_words policy attach -k a = b : c)" mirror
+is completion_behind_the_dashes_of_run_is_of_commands "$(last=tru complete_words run mnt -- | grep -x true | sort -u)" true
+is completion_of_the_arguments_of_a_server_is_of_files \
+	"$(cd "$work" && last=di complete_words run --policy mirror mnt -- bindfs -f)" dir
+is options_of_a_server_are_not_ours "$(last=--po complete_words run mnt -- bindfs)" ""
 is completion_finds_policies_that_are_files \
 	"$(cd "$work" && mkdir -p sub && touch own.bpf.o other.c && last=./ complete_words policy attach)" \
 	"$(printf '%s\n' ./dir ./own.bpf.o ./sub | sort)"

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # fusepass probe on this machine's kernel, whatever it is: what is found to differ between a
-# mount of our own server and a directory that is not quite its source, and the limits.
+# mount of our own server and a directory that is not quite its source, and the limits. With
+# other servers it is tested in the guest (policy/run_test.sh).
 
 . "$(dirname "$0")/lib.sh"
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Command and server with the address, undefined and thread sanitizers, on this machine's
-# kernel: what server.sh, cli.sh and probe.sh do, with the same results and without a report.
+# kernel: what server.sh, cli.sh, run.sh and probe.sh do, with the same results and without a report.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -54,6 +54,7 @@ for s in address thread; do
 	run $s server &
 done
 run address cli &
+run address run &
 run address probe &
 wait
 for s in address thread; do
@@ -61,7 +62,7 @@ for s in address thread; do
 	claim "server_works_with_the_${s}_sanitizer" passed $s server
 	claim "server_has_no_report_of_the_${s}_sanitizer" no_report server-$s
 done
-for t in cli probe; do
+for t in cli run probe; do
 	claim "command_works_with_the_address_sanitizer: $t" passed address $t
 	claim "command_has_no_report_of_the_address_sanitizer: $t" no_report $t-address
 done

@@ -94,6 +94,7 @@ run_all() {	# PATTERN...
 	run "$top/tests/policy/watch_test.sh" $option "$@"
 	run "$top/tests/policy/explain_test.sh" $option "$@"
 	run "$top/tests/policy/foreign_test.sh" $option "$@"
+	run "$top/tests/policy/run_test.sh" $option "$@"
 	run "$top/tests/policy/debugging_test.sh" $option "$@"
 	# Many processes, of which each takes long there.
 	run "$top/tests/uapi/bits_test.sh" ${option:-${FUSEPASS_DEBUG_KERNEL:+--short}} "$@"

@@ -53,6 +53,8 @@ int cmd_fail_cause(int err, const char *cause, const char *fmt, ...)
 
 /* @text says it all, such as FILE:LINE:COLUMN: what is wrong. */
 int cmd_fail_text(int err, const char *text);
+/* The same of what has no errno, with an exit status of somebody else. */
+int cmd_fail_status(int status, const char *text);
 /* A file of rules that cannot be used. */
 int cmd_fail_rules(int err, const char *file, const char *text);
 
@@ -90,6 +92,7 @@ extern const struct cmd cmd_rules_table[];
 
 int cmd_list(int argc, char **argv);
 int cmd_mount(int argc, char **argv);
+int cmd_run(int argc, char **argv);
 int cmd_probe(int argc, char **argv);
 int cmd_policy(int argc, char **argv);
 int cmd_rules(int argc, char **argv);

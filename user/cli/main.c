@@ -32,6 +32,16 @@ const struct cmd cmd_table[] = {
 	  "      --replace             take the place of a mount whose server has died\n"
 	  "      --log stderr|syslog   where messages go while it serves\n"
 	  "  -d, --debug               show each request, in the foreground\n" },
+	{ "run", cmd_run,
+	  "[--policy POLICY] [-k NAME=VALUE]... [--rules FILE] [--backing DIR] "
+	  "[-o OPTIONS] MNT -- SERVER [ARGUMENT...]",
+	  "run another FUSE server, with a policy on its mount MNT",
+	  "  -P, --policy POLICY       attach it when the server has answered INIT\n"
+	  CMD_HELP_KNOB CMD_HELP_RULES
+	  "  -b, --backing DIR         directory behind the root of the mount; as a rule\n"
+	  "                            what the mount says is its source\n"
+	  "  -o, --options OPTIONS     of the mount, if an argument of SERVER is {}: it\n"
+	  "                            becomes /dev/fd/N, where MNT is mounted already\n" },
 	{ "list", cmd_list, "",
 	  "list all FUSE mounts: can they carry a policy, which one do they have?",
 	  NULL },
@@ -162,6 +172,11 @@ int cmd_fail_cause(int err, const char *cause, const char *fmt, ...)
 int cmd_fail_text(int err, const char *text)
 {
 	return error_show(text, err < 0 ? -err : err, CMD_FAILED, false);
+}
+
+int cmd_fail_status(int status, const char *text)
+{
+	return error_show(text, 0, status, false);
 }
 
 int cmd_fail_rules(int err, const char *file, const char *text)

@@ -127,6 +127,7 @@ struct mount_args {
 	struct mount_text data;		/* for the kernel, without libfuse */
 };
 int server_mount_args(struct mount_args *a, const char *options);
+bool server_mount_is_flag(const char *option);
 int server_mount_flags(struct server *srv, const struct mount_args *a);
 int server_mount_module(struct server *srv, const struct lib_kind *kind,
 			struct mount_args *a);

@@ -78,6 +78,11 @@ static const struct mount_flag *flag_find(const char *option)
 	return NULL;
 }
 
+bool server_mount_is_flag(const char *option)
+{
+	return flag_find(option);
+}
+
 static bool is_data(const char *option)
 {
 	size_t i;
