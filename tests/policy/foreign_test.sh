@@ -99,6 +99,8 @@ test_mergerfs_changes_what_it_was_told_of() {
 # Others rename in the tree what the server knows by another path.
 follows_others() {	# SERVER
 	serve "$1"
+	# The server looks up some names before the policy is there.
+	[ -z "${2:-}" ] || works ls -lR mnt
 	works fusepass policy attach readonly --backing src mnt
 	echo 1 >>mnt/a.txt
 	mv src/a.txt src/dir/b.txt
@@ -112,6 +114,10 @@ follows_others() {	# SERVER
 
 test_bindfs_follows_what_others_rename() {
 	follows_others bindfs
+}
+
+test_bindfs_follows_what_others_rename_and_it_knew_before() {
+	follows_others bindfs known
 }
 
 test_mergerfs_follows_what_others_rename() {
