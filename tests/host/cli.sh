@@ -176,6 +176,10 @@ is rules_check_looks_at_the_tree "$out" "/x:
   each open:
   line 3, if it fits: server open by uid 5"
 
+long=/$(printf 'x%.0s' {1..300})
+failure rules_check_of_a_name_that_is_none "rules check: $dir/src: File name too long" \
+	rules check --tree "$dir/src" "$dir/good.rules" "$long"
+
 run doctor
 claim "doctor_exits_0_or_2" test "$status" = 0 -o "$status" = 2
 is doctor_complains_in_its_own_words "$err" ""

@@ -321,6 +321,21 @@ test_rules_log_what_they_decide() {
 	grep -q '^open - pid [0-9]* uid 0 line 2: server open' log || fail "no open: $(cat log)"
 }
 
+test_rules_log_ends_with_the_rules() {
+	local pid status=0
+	mount_rules <<<$'pass all'
+	fusepass -j rules log mnt >log 2>err &
+	pid=$!
+	sleep 2
+	works fusepass policy detach mnt
+	wait $pid || status=$?
+	[ $status -eq 2 ] && [ ! -s err ] && python3 -c '
+import json
+j = json.load(open("log"))
+assert j["events"] == [] and j["errno"] == "ENOENT" and "not attached any more" in j["error"], j' ||
+		fail "status $status: $(cat log err)"
+}
+
 # The command
 
 test_rules_attach_replace_and_update() {

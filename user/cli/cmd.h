@@ -64,6 +64,11 @@ const char *cmd_warn(const char *text);
 /* The document of a successful command with -j. */
 void cmd_json_begin(struct json *j);
 void cmd_json_end(struct json *j);
+/*
+ * The end of a document that was begun before it was known whether all goes well: with
+ * the error in it, if @err is one. Returns the exit status. @cause may be "".
+ */
+int cmd_json_finish(struct json *j, int err, const char *cause, const char *what);
 
 /* -j and -p of every command; false: not one of them, or -h. */
 bool cmd_common_option(int c);

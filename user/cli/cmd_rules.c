@@ -199,16 +199,17 @@ static int show(const struct fusepass_rules *r, const struct ruleset *set)
 	} else {
 		printf("%10s  %5s  %s\n", "DECIDED", "LINE", "RULE");
 	}
-	for (i = 0; i < set->nr; i++) {
+	for (i = 0; !ret && i < set->nr; i++) {
 		if (set->rules[i].count)
 			ret = fusepass_rules_count(r, i, &n);
-		show_rule(&j, &set->rules[i], ret ? 0 : n);
+		if (!ret)
+			show_rule(&j, &set->rules[i], n);
 	}
 	if (cmd_json) {
 		json_array_end(&j);
-		cmd_json_end(&j);
+		return cmd_json_finish(&j, ret, fusepass_error(), "show rules");
 	}
-	return CMD_OK;
+	return ret ? cmd_fail(ret, "show rules") : CMD_OK;
 }
 
 static int with_live(int argc, char **argv, const char *what,
@@ -298,12 +299,12 @@ static int follow(const struct fusepass_rules *r, const struct ruleset *set)
 		json_array_begin(&f.j, "events");
 	}
 	ret = fusepass_rules_follow(r, event_show, &f);
+	ret = ret == -EINTR ? 0 : ret;
 	if (cmd_json) {
 		json_array_end(&f.j);
-		cmd_json_end(&f.j);
-		return ret == -EINTR ? CMD_OK : CMD_FAILED;
+		return cmd_json_finish(&f.j, ret, fusepass_error(), "log rules");
 	}
-	return ret == -EINTR ? CMD_OK : cmd_fail(ret, "log rules");
+	return ret ? cmd_fail(ret, "log rules") : CMD_OK;
 }
 
 static int cmd_rules_log(int argc, char **argv)

@@ -371,10 +371,10 @@ int rules_check(const struct ruleset *set, const struct rules_tables *tables,
 	if (cmd_json)
 		json_array_begin(&j, "paths");
 	ret = check_paths(c, a);
+	free(c);
 	if (cmd_json) {
 		json_array_end(&j);
-		cmd_json_end(&j);
+		return cmd_json_finish(&j, ret, a->tree ?: "", "rules check");
 	}
-	free(c);
 	return ret ? cmd_fail(ret, "rules check: %s", a->tree) : CMD_OK;
 }

@@ -122,6 +122,7 @@ static int follow(struct tracer *t, uint32_t connection)
 {
 	const struct sigaction sa = { .sa_handler = stop };
 	struct trace *trace;
+	uint64_t lost;
 	int ret = trace_start(connection, t->server_only, show, t, &trace);
 
 	if (ret)
@@ -138,14 +139,15 @@ static int follow(struct tracer *t, uint32_t connection)
 		ret = trace_poll(trace, 1000);
 		ret = ret == -EINTR ? 0 : ret;
 	}
+	lost = trace_lost(trace);
+	trace_stop(trace);
 	if (cmd_json) {
 		json_array_end(&t->j);
-		json_u64(&t->j, "lost", trace_lost(trace));
-		cmd_json_end(&t->j);
-	} else if (trace_lost(trace)) {
-		fprintf(stderr, "fusepass: %" PRIu64 " events lost\n", trace_lost(trace));
+		json_u64(&t->j, "lost", lost);
+		return cmd_json_finish(&t->j, ret, fusepass_error(), "trace");
 	}
-	trace_stop(trace);
+	if (lost)
+		fprintf(stderr, "fusepass: %" PRIu64 " events lost\n", lost);
 	return ret ? cmd_fail(ret, "trace") : CMD_OK;
 }
 

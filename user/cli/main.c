@@ -96,9 +96,18 @@ static int misuse = CMD_MISUSE;
 
 /* Errors ----------------------------------------------------------------- */
 
-static int error_show(const char *message, int err, int status, bool hint)
+static void json_error(struct json *j, const char *message, int err, int status)
 {
 	const char *name = err ? util_errno_name(err) : NULL;
+
+	json_string(j, "error", message);
+	if (name)
+		json_string(j, "errno", name);
+	json_u64(j, "status", status);
+}
+
+static int error_show(const char *message, int err, int status, bool hint)
+{
 	struct json j;
 
 	if (!cmd_json) {
@@ -108,10 +117,7 @@ static int error_show(const char *message, int err, int status, bool hint)
 		return status;
 	}
 	cmd_json_begin(&j);
-	json_string(&j, "error", message);
-	if (name)
-		json_string(&j, "errno", name);
-	json_u64(&j, "status", status);
+	json_error(&j, message, err, status);
 	cmd_json_end(&j);
 	return status;
 }
@@ -167,6 +173,20 @@ int cmd_fail_cause(int err, const char *cause, const char *fmt, ...)
 	ret = fail(err, cause, fmt, ap);
 	va_end(ap);
 	return ret;
+}
+
+int cmd_json_finish(struct json *j, int err, const char *cause, const char *what)
+{
+	char message[1024];
+
+	err = err < 0 ? -err : err;
+	if (err) {
+		snprintf(message, sizeof(message), "%s: %s%s%s%s", what, strerror(err),
+			 *cause ? " (" : "", cause, *cause ? ")" : "");
+		json_error(j, message, err, CMD_FAILED);
+	}
+	cmd_json_end(j);
+	return err ? CMD_FAILED : CMD_OK;
 }
 
 int cmd_fail_text(int err, const char *text)
