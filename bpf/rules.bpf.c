@@ -18,21 +18,27 @@
 /* Set by the loader: number of cells in the tables, a power of 2, less 1. */
 const volatile __u32 cells_mask FUSEPASS_HELP("set by the loader") = 0;
 
+extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym;
+
 struct rules_eval;
-static void fill(struct rules_eval *e, const void *from);
 static long step(__u32 i, struct rules_eval *e);
-#define RULES_FILL(e, from)	fill(e, from)
+static __u32 search(const __u32 *t, const struct fuse_policy_lookup *l,
+		    __u32 path, __u32 name, __u32 any);
+static __u32 search_open(const __u32 *t, const struct fuse_policy_open *o,
+			 __u32 path, __u32 name, __u32 any);
+#define RULES_SEARCH(e, l, path, name, any) search((e)->t, l, path, name, any)
+#define RULES_SEARCH_OPEN(e, o, path, name, any) \
+	search_open((e)->t, o, path, name, any)
 #define RULES_LOOP(e)		bpf_loop(RULES_STEPS, step, e, 0)
 #define RULES_MASK(e)		cells_mask
 #define RULES_CGROUP_OF(e, level) bpf_get_current_ancestor_cgroup_id(level)
+#define RULES_NAME(name)	bpf_rdonly_cast(name, 0)
 #include "fusepass_rules.h"
 #include "count.h"
 
 #define ENOENT	2
 
 char _license[] SEC("license") = "GPL";
-
-extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym;
 
 /* One value: the cells. The loader sets its size. */
 struct {
@@ -63,12 +69,6 @@ struct {
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, 1);
 } rule_text SEC(".maps");
-
-/* What is judged: one of them. */
-struct from {
-	const struct fuse_policy_lookup *l;
-	const struct fuse_policy_open *o;
-};
 
 static __u64 type_bit(__u32 mode)
 {
@@ -102,27 +102,43 @@ static void fill_open(struct rules_eval *e, const struct fuse_policy_open *o)
 	e->value[RULES_CALLER_GID] = o->caller_gid;
 }
 
-static __always_inline void fill(struct rules_eval *e, const void *from)
-{
-	const struct from *f = from;
-
-	if (e->filled)
-		return;
-	e->filled = 1;
-	if (f->l)
-		fill_lookup(e, f->l);
-	else
-		fill_open(e, f->o);
-}
-
 static long step(__u32 i, struct rules_eval *e)
 {
 	return rules_step(e);
 }
 
+/* Only where tests are to be made values are wanted. */
+static __noinline __u32 search(const __u32 *t,
+			       const struct fuse_policy_lookup *l, __u32 path,
+			       __u32 name, __u32 any)
+{
+	struct rules_eval e;
+
+	e.t = t;
+	e.listing = l->flags & FUSE_POLICY_READDIR;
+	fill_lookup(&e, l);
+	return rules_search(&e, path, name, any);
+}
+
+static __noinline __u32 search_open(const __u32 *t,
+				    const struct fuse_policy_open *o,
+				    __u32 path, __u32 name, __u32 any)
+{
+	struct rules_eval e;
+
+	e.t = t;
+	e.listing = 0;
+	fill_open(&e, o);
+	return rules_search(&e, path, name, any);
+}
+
+/*
+ * The key is 8 bytes on the stack, or the compiler may keep a number in the other 4, of
+ * which the verifier then knows nothing any more.
+ */
 static const __u32 *get_tables(void)
 {
-	__u32 key = 0;
+	__u64 key = 0;
 
 	return bpf_map_lookup_elem(&tables, &key);
 }
@@ -212,46 +228,55 @@ static __always_inline int decide(const struct fuse_policy_lookup *l,
 	return r->verdict == FUSEPASS_PASS ? pass(l, r, d->next) : r->verdict;
 }
 
+/*
+ * The root of the mount, or a name in a directory that the server registered: nobody
+ * knows where that is.
+ */
+static __noinline int decide_other(const struct fuse_policy_lookup *l,
+				   const __u32 *t)
+{
+	struct rules_eval e;
+	struct rules_decision d;
+
+	if (!(l->flags & FUSE_POLICY_ROOT))
+		return FUSEPASS_SERVER;
+	e.t = t;
+	rules_judge_root(&e, cells_mask, l, &d);
+	return decide(l, t, cells_mask, &d);
+}
+
 SEC("struct_ops/lookup")
 int BPF_PROG(rules_lookup, const struct fuse_policy_lookup *l)
 {
 	struct rules_eval e;
 	struct rules_decision d;
-	struct from from = { .l = l };
-	__u32 mask = cells_mask;
+	__u32 dir = l->parent_cookie, mask;
 
 	e.t = get_tables();
 	if (!e.t)
 		return FUSEPASS_SERVER;
-	e.listing = l->flags & FUSE_POLICY_READDIR;
-	e.filled = 0;
-	if (l->flags & FUSE_POLICY_ROOT)
-		rules_judge_root(&e, mask, &from, &d);
-	else if (l->parent_cookie)
-		rules_judge(&e, mask, &from, l->parent_cookie,
-			    bpf_rdonly_cast(l->name, 0), l->name_len, &d);
-	else
-		/* A directory that the server registered: nobody knows where. */
-		return count_verdict(l, FUSEPASS_SERVER);
+	mask = cells_mask;
+	if (!dir)
+		return count_verdict(l, decide_other(l, e.t));
+	rules_judge(&e, mask, l, dir, (const unsigned char *)l->name,
+		    l->name_len, &d);
 	return count_verdict(l, decide(l, e.t, mask, &d));
 }
 
 SEC("struct_ops/open")
 int BPF_PROG(rules_open, const struct fuse_policy_open *o)
 {
+	/* What the server registered has none: only who opens it is known. */
+	const __u64 unknown = (__u64)RULES_NOTHING << 40 |
+			      (__u64)RULES_NOTHING << 16 | 0xffff;
 	const struct rules_rule *r;
 	struct rules_eval e;
-	struct from from = { .o = o };
 	__u32 rule;
 
 	e.t = get_tables();
 	if (!e.t)
 		return FUSEPASS_SERVER;
-	e.listing = 0;
-	e.filled = 0;
-	/* What the server registered has none: only who opens it is known. */
-	rule = rules_judge_open(&e, cells_mask, &from,
-				o->cookie ? o->cookie : 0xffff);
+	rule = rules_judge_open(&e, o, o->cookie ? o->cookie : unknown);
 	if (rule == RULES_NONE)
 		return FUSEPASS_PASS;
 	r = RULES_AT(rules_rule, e.t, cells_mask, rule);

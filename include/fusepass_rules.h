@@ -7,7 +7,7 @@
  * compares them with a naive matcher.
  *
  * All is in one array of cells of 32 bits, the tables. What is pointed to in them
- * is pointed to by the number of its first cell; 0 is nothing. An index is
+ * is pointed to by the number of its first cell. An index is
  * masked before it is used, so that the verifier sees its bound: there are mask + 1
  * cells, and RULES_SLACK behind them.
  *
@@ -15,7 +15,8 @@
  * tells the class of the name, that is which of all patterns for one name it
  * matches. A dir is a state of the automaton whose letters are the classes; the
  * directory's cookie is that of its dir, never 0. A list has rules in the order of
- * the file and ends with 0.
+ * the file and ends with 0. Most have one rule that has no test, or none: then there is
+ * no list, and what would point to it is the rule, or RULES_NONE, with the bit RULES_ONE.
  */
 #ifndef FUSEPASS_RULES_ABI_H
 #define FUSEPASS_RULES_ABI_H
@@ -25,16 +26,16 @@
 #endif
 
 enum {
-	RULES_NOTHING,		/* an empty list */
-	RULES_START,		/* row to begin with */
+	RULES_START = 1,	/* row to begin with */
 	RULES_BACKWARD,		/* names are read from their end */
 	RULES_ROOT,		/* dir of the root */
 	RULES_ROOT_LIST,	/* what may decide about the root */
-	RULES_ANY_LIST,		/* what goes by neither, if it is not in all other lists */
+	RULES_ANY_LIST,		/* what goes by neither, if it is not in the lists by path */
 	RULES_ANY_OPEN,		/* the same of rules for opens */
 	RULES_FLAGS,
 	RULES_TAI_OFFSET,	/* seconds that CLOCK_TAI is ahead of the time of day */
 	RULES_NR,		/* number of rules */
+	RULES_LIVE,		/* rows from here on may lead to others */
 	RULES_CHARS = 32,	/* of each byte: the member of a row for it */
 	RULES_DEAD = RULES_CHARS + 256,	/* row of names that match no pattern */
 	RULES_ELSEWHERE = RULES_DEAD + 4, /* dir below which no path leads */
@@ -43,6 +44,9 @@ enum {
 	RULES_NAME_MAX = 255,
 	RULES_RULES_MAX = 4095,	/* rules in one file */
 	RULES_STEPS = 1 << 16,	/* rules and tests that are gone through at most */
+	RULES_ONE = 1 << 23,	/* the list is this one rule, which always fits */
+	RULES_NONE = RULES_ONE - 1, /* behind all rules: no rule */
+	RULES_NOTHING = RULES_ONE + RULES_NONE, /* an empty list */
 };
 
 /* RULES_FLAGS */
@@ -119,19 +123,16 @@ struct rules_test {
 	__u64 span;
 } RULES_CELLS;
 
-#define RULES_NONE	(~0U)
-
-/* Going through one list. */
+/* Whom is asked, and going through one list. */
 struct rules_eval {
 	const __u32 *t;
 	__u32 mask;
+	__u32 listing;		/* nothing is known of the object */
 	__u32 pos;		/* in the list */
 	__u32 end;		/* a rule before this one is looked for */
 	__u32 found;
 	__u32 rule;
 	__u32 test;		/* of the rule; 0: the next rule is to be taken */
-	__u32 listing;		/* nothing is known of the object */
-	__u32 filled;		/* value[] has what it has to */
 	__u64 value[RULES_FIELDS];
 };
 
@@ -139,10 +140,8 @@ struct rules_eval {
 struct rules_decision {
 	__u32 rule;		/* RULES_NONE: by none */
 	__u32 next;		/* dir of the names below */
-	__u32 path_list;	/* rules that may, by path, and by name alone */
-	__u32 name_list;
-	__u32 path_open;	/* the same of rules for opens */
-	__u32 name_open;
+	const struct rules_row *name;	/* has the rules that may, by name alone */
+	const struct rules_move *path;	/* by path */
 };
 
 #define RULES_S_IFMT	0170000
@@ -156,15 +155,19 @@ static inline int rules_is_dir(__u32 mode)
 #define RULES_AT(type, t, mask, i) ((const struct type *)((t) + ((i) & (mask))))
 
 /*
- * What differs between the BPF side and the host: where the values come from, how to
- * go on until rules_step() returns 1, and the mask, of which the verifier knows
- * nothing any more when it was in @e while a callback ran.
+ * What differs between the BPF side and the host: where the values come from, who goes
+ * through lists, and on until rules_step() returns 1, how a name is read, and the mask,
+ * of which the verifier knows nothing any more when it was in @e while a callback ran.
  */
 #ifndef RULES_LOOP
 #define RULES_CGROUP_OF(e, level) ((e)->value[RULES_CGROUP])
-#define RULES_FILL(e, from) ((void)(from))
+#define RULES_SEARCH(e, from, path, name, any) \
+	rules_search(e, path, name, any)
+#define RULES_SEARCH_OPEN(e, from, path, name, any) \
+	rules_search(e, path, name, any)
 #define RULES_LOOP(e)	do { } while (!rules_step(e))
 #define RULES_MASK(e)	((e)->mask)
+#define RULES_NAME(name) (name)
 #endif
 
 /* The rest of the verifier's doubts: a field is one of them. */
@@ -189,7 +192,8 @@ static inline int rules_step(struct rules_eval *e)
 		rule = e->t[e->pos & mask];
 		if (!rule || rule >= e->end)
 			return 1;
-		e->pos++;
+		/* Masked, so that it has a bound from the first step on. */
+		e->pos = (e->pos + 1) & mask;
 		e->rule = rule;
 		e->test = RULES_AT(rules_rule, e->t, mask, rule)->test;
 	} else {
@@ -208,29 +212,44 @@ static inline int rules_step(struct rules_eval *e)
 }
 
 /*
- * The row that a name leads to. @name is read within its length only; the loop
- * ends with the first character from which no pattern can match.
+ * The row that a name leads to. @name is read within its length only; the loop ends
+ * with the first character from which all that may follow leads to the same row.
  */
 static inline __u32 rules_read(const __u32 *t, __u32 mask,
 			       const unsigned char *name, __u32 len)
 {
-	__u32 row = t[RULES_START], back = t[RULES_BACKWARD], i, at;
+	__u32 row = t[RULES_START], live = t[RULES_LIVE];
+	long step = 1;
 
-	for (i = 0; i < RULES_NAME_MAX; i++) {
-		if (i >= len || row == RULES_DEAD)
+	if (row < live)
+		return row;
+	if (len > RULES_NAME_MAX)
+		len = RULES_NAME_MAX;
+	name = RULES_NAME(name);
+	if (t[RULES_BACKWARD]) {
+		name += (long)len - 1;
+		step = -1;
+	}
+	for (; len; len--, name += step) {
+		row = t[(row + t[RULES_CHARS + *name]) & mask];
+		if (row < live)
 			break;
-		at = back ? len - 1 - i : i;
-		row = t[(row + t[RULES_CHARS + name[at & 255]]) & mask];
 	}
 	return row;
 }
 
 /* Goes through a list until a rule before @end fits; otherwise @end. */
 static __attribute__((noinline)) __u32
-rules_search(struct rules_eval *e, const void *from, __u32 list, __u32 end)
+rules_search_list(struct rules_eval *e, __u32 list, __u32 end)
 {
-	RULES_FILL(e, from);
-	e->pos = list;
+	__u32 rule;
+
+	if (list & RULES_ONE || e->listing) {
+		rule = list & RULES_ONE ? list - RULES_ONE :
+		       e->t[list & RULES_MASK(e)];
+		return rule < end ? rule : end;
+	}
+	e->pos = list & RULES_MASK(e);
 	e->end = end;
 	e->found = end;
 	e->test = 0;
@@ -238,31 +257,43 @@ rules_search(struct rules_eval *e, const void *from, __u32 list, __u32 end)
 	return e->found;
 }
 
-/* The same, at once where the list begins with a rule without tests, as most do. */
-static inline __attribute__((always_inline)) __u32
-rules_find(struct rules_eval *e, __u32 mask, const void *from, __u32 list,
-	   __u32 end)
+/* The first rule that fits, of those in three lists. */
+static inline __u32 rules_search(struct rules_eval *e, __u32 path, __u32 name,
+				 __u32 any)
 {
-	__u32 rule;
+	__u32 rule = rules_search_list(e, path, RULES_NONE);
 
-	if (!list)
-		return end;
-	rule = e->t[list & mask];
-	if (rule >= end)
-		return end;
-	if (!RULES_AT(rules_rule, e->t, mask, rule)->test || e->listing)
-		return rule;
-	return rules_search(e, from, list, end);
+	rule = rules_search_list(e, name, rule);
+	return rules_search_list(e, any, rule);
+}
+
+/* Most often no test is to be made: two rules, of which the first decides. */
+static inline int rules_are_sure(__u32 path, __u32 name)
+{
+	return path & name & RULES_ONE;
+}
+
+static inline __u32 rules_first(__u32 path, __u32 name)
+{
+	return (path < name ? path : name) - RULES_ONE;
+}
+
+/* The root has no name, and is in no directory. */
+static inline void rules_place_root(const __u32 *t, __u32 mask,
+				    struct rules_decision *d)
+{
+	d->next = t[RULES_ROOT];
+	d->name = RULES_AT(rules_row, t, mask, RULES_DEAD);
+	d->path = RULES_AT(rules_move, t, mask, RULES_ELSEWHERE);
 }
 
 /* What is decided about the root of the mount. */
 static inline void rules_judge_root(struct rules_eval *e, __u32 mask,
 				    const void *from, struct rules_decision *d)
 {
-	d->next = e->t[RULES_ROOT];
-	d->path_open = RULES_NOTHING;
-	d->name_open = RULES_NOTHING;
-	d->rule = rules_find(e, mask, from, e->t[RULES_ROOT_LIST], RULES_NONE);
+	rules_place_root(e->t, mask, d);
+	d->rule = RULES_SEARCH(e, from, e->t[RULES_ROOT_LIST], RULES_NOTHING,
+			       RULES_NOTHING);
 }
 
 /* Which rules may decide about a name in the directory with the dir @parent. */
@@ -280,10 +311,8 @@ static inline void rules_place(const __u32 *t, __u32 mask, __u32 parent,
 	if (m->dir != parent)
 		m = (const struct rules_move *)dir;
 	d->next = m->next;
-	d->path_list = m->list;
-	d->path_open = m->open;
-	d->name_list = r->list;
-	d->name_open = r->open;
+	d->path = m;
+	d->name = r;
 }
 
 /* What is decided about it. */
@@ -292,10 +321,16 @@ static inline void rules_judge(struct rules_eval *e, __u32 mask,
 			       const unsigned char *name, __u32 len,
 			       struct rules_decision *d)
 {
+	__u32 path, alone;
+
 	rules_place(e->t, mask, parent, name, len, d);
-	d->rule = rules_find(e, mask, from, d->path_list, RULES_NONE);
-	d->rule = rules_find(e, mask, from, d->name_list, d->rule);
-	d->rule = rules_find(e, mask, from, e->t[RULES_ANY_LIST], d->rule);
+	path = d->path->list;
+	alone = d->name->list;
+	if (rules_are_sure(path, alone))
+		d->rule = rules_first(path, alone);
+	else
+		d->rule = RULES_SEARCH(e, from, path, alone,
+				       e->t[RULES_ANY_LIST]);
 }
 
 /* A directory that no rule decides about is looked through for those beneath it. */
@@ -314,19 +349,21 @@ static inline __u64 rules_open_cookie(const struct rules_decision *d)
 {
 	__u32 rule = d->rule == RULES_NONE ? 0xffff : d->rule;
 
-	return (__u64)d->path_open << 40 | (__u64)d->name_open << 16 | rule;
+	return (__u64)d->path->open << 40 | (__u64)d->name->open << 16 | rule;
 }
 
 /* The rule that decides about an open, or RULES_NONE. */
-static inline __u32 rules_judge_open(struct rules_eval *e, __u32 mask,
-				     const void *from, __u64 cookie)
+static inline __u32 rules_judge_open(struct rules_eval *e, const void *from,
+				     __u64 cookie)
 {
-	__u32 end = cookie & 0xffff, rule = end;
+	__u32 path = cookie >> 40, name = cookie >> 16 & 0xffffff;
+	__u32 any = e->t[RULES_ANY_OPEN], end = cookie & 0xffff, rule;
 
-	rule = rules_find(e, mask, from, cookie >> 40, rule);
-	rule = rules_find(e, mask, from, cookie >> 16 & 0xffffff, rule);
-	rule = rules_find(e, mask, from, e->t[RULES_ANY_OPEN], rule);
-	return rule == end ? RULES_NONE : rule;
+	if (rules_are_sure(path & any, name))
+		rule = rules_first(path, name < any ? name : any);
+	else
+		rule = RULES_SEARCH_OPEN(e, from, path, name, any);
+	return rule < end ? rule : RULES_NONE;
 }
 
 #endif

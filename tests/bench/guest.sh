@@ -61,11 +61,14 @@ other_server() {	# MODE SRC MNT
 	done
 }
 
-# Rules of which the last one decides, by path; "names" has none by path. All look at the
-# names that are looked up, in the directory d.
+# Rules of which the last one decides, by path; "name" and "names" have none by path. All look
+# at the names that are looked up, in the directory d.
 rules_of() {	# SYSTEM
 	local i n=${1#rules-}
 	case $n in
+	name)
+		echo 'pass all name ?*'
+		return ;;
 	names)
 		for ((i = 1; i < 1000; i++)); do echo "server name *.e$i"; done
 		echo 'pass all'
@@ -147,7 +150,7 @@ part_hook() {
 	# shellcheck disable=SC2086
 	measure hook -o 'lookup, cold;lookup, negative' -- \
 		${BENCH_SYSTEMS:-native overlayfs fuse policy-server policy-pass policy-mirror \
-		policy-suffix rules-1 rules-10 rules-100 rules-1000 rules-names}
+		policy-suffix rules-1 rules-10 rules-100 rules-1000 rules-name rules-names}
 }
 
 # OPCODE NAME NEEDS ALSO OPERATIONS. NEEDS are the bits without which this one passes

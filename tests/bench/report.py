@@ -35,11 +35,13 @@ SYSTEMS = {
     "rules-10": "10 rules",
     "rules-100": "100 rules",
     "rules-1000": "1,000 rules",
+    "rules-name": "1 name",
     "rules-names": "1,000 names",
 }
 ABOVE = 1.02        # of overlayfs: more than layout effects
 UNPOLICED = 1.01    # of the unpatched kernel
-RULES_LIMITS = {"rules-1": 150, "rules-1000": 1000}
+RULES_LIMITS = {"rules-1": 150, "rules-name": 150, "rules-1000": 1000,
+                "rules-names": 1000}
 
 goals = []          # the last lines
 

@@ -105,7 +105,7 @@ static void ask(const struct rules_tables *t)
 	for (i = 0; i <= sizeof(name); i++)
 		rules_judge(&e, e.mask, NULL, d.next, name, i % sizeof(name),
 			    &d);
-	rules_judge_open(&e, e.mask, NULL, rules_open_cookie(&d));
+	rules_judge_open(&e, NULL, rules_open_cookie(&d));
 }
 
 /* Returns 1 if it was accepted, 0 if not, -1 if it should have said more. */

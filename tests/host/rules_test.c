@@ -269,7 +269,7 @@ static bool same_open(struct pair *p, const char *path, const struct object *o,
 {
 	struct rules_eval e = eval_of(p, o, false);
 	uint32_t want = naive_rule(&p->set, path, o, true, number(p, d->rule));
-	uint32_t got = number(p, rules_judge_open(&e, e.mask, NULL,
+	uint32_t got = number(p, rules_judge_open(&e, NULL,
 						  rules_open_cookie(d)));
 
 	return want == got || differs(p, "open", path, want, got);

@@ -107,18 +107,25 @@ static int by_number(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static void collect(struct check *c, uint32_t list, uint32_t end)
+{
+	const uint32_t one[] = { list - RULES_ONE, 0 };
+	const uint32_t *p = list & RULES_ONE ? one : c->t->cells + list;
+
+	for (; *p; p++)
+		if (*p < end && c->nr < ARRAY_SIZE(c->rules))
+			c->rules[c->nr++] = *p;
+}
+
 /* Collects what is in three lists, in the order of the file. */
 static void candidates(struct check *c, const struct object *o,
 		       const uint32_t lists[3], uint32_t end)
 {
-	const uint32_t *p;
 	size_t i, to = 0;
 
 	c->nr = 0;
 	for (i = 0; i < 3; i++)
-		for (p = c->t->cells + lists[i]; lists[i] && *p; p++)
-			if (*p < end && c->nr < ARRAY_SIZE(c->rules))
-				c->rules[c->nr++] = *p;
+		collect(c, lists[i], end);
 	qsort(c->rules, c->nr, sizeof(*c->rules), by_number);
 	c->certain = false;
 	for (i = 0; i < c->nr && !c->certain; i++) {
@@ -241,10 +248,10 @@ static void judge_root(struct check *c, struct walk *w)
 {
 	const uint32_t *t = c->t->cells;
 
-	w->dir = t[RULES_ROOT];
-	w->d = (struct rules_decision){ .next = w->dir };
-	candidates(c, &w->o, (const uint32_t[3]){ t[RULES_ROOT_LIST], 0, 0 },
-		   RULES_NONE);
+	rules_place_root(t, c->t->mask, &w->d);
+	w->dir = w->d.next;
+	candidates(c, &w->o, (const uint32_t[3]){ t[RULES_ROOT_LIST],
+		   RULES_NOTHING, RULES_NOTHING }, RULES_NONE);
 }
 
 static void judge(struct check *c, struct walk *w, const char *name, size_t len)
@@ -254,16 +261,16 @@ static void judge(struct check *c, struct walk *w, const char *name, size_t len)
 	rules_place(t, c->t->mask, w->dir, (const unsigned char *)name, len,
 		    &w->d);
 	w->dir = w->d.next;
-	candidates(c, &w->o, (const uint32_t[3]){ w->d.path_list,
-		   w->d.name_list, t[RULES_ANY_LIST] }, RULES_NONE);
+	candidates(c, &w->o, (const uint32_t[3]){ w->d.path->list,
+		   w->d.name->list, t[RULES_ANY_LIST] }, RULES_NONE);
 }
 
 static void judge_open(struct check *c, struct walk *w)
 {
 	uint32_t end = decided(c);
 
-	candidates(c, &w->o, (const uint32_t[3]){ w->d.path_open,
-		   w->d.name_open, c->t->cells[RULES_ANY_OPEN] }, end);
+	candidates(c, &w->o, (const uint32_t[3]){ w->d.path->open,
+		   w->d.name->open, c->t->cells[RULES_ANY_OPEN] }, end);
 	say_opens(c);
 }
 

@@ -41,7 +41,8 @@ struct build {
 	uint8_t *taken;			/* moves */
 	size_t nr_moves, moves_room;
 	/* Where things are in the tables. */
-	uint32_t tests, lists_at, dirs, moves, rows, end;
+	uint32_t tests, lists_at, dirs, moves, live, end;
+	uint32_t *rows;		/* of each state of names */
 	uint32_t next_test;
 	bool opens;		/* there are rules for opens */
 	uint32_t *cells;
@@ -406,23 +407,50 @@ static size_t count_tests(const struct build *b)
 	return n;
 }
 
+/* Whatever follows, the state is the same. */
+static bool state_stays(const struct names_dfa *n, size_t state)
+{
+	unsigned int c;
+
+	for (c = 0; c < n->nr_chars; c++)
+		if (n->next[state * n->nr_chars + c] != state)
+			return false;
+	return true;
+}
+
+/* Of those of one kind, from @at on. Returns the end. */
+static uint64_t place_rows(struct build *b, uint64_t at, bool stays, size_t size)
+{
+	size_t i;
+
+	for (i = 1; i < b->names.nr_states; i++) {
+		if (state_stays(&b->names, i) != stays)
+			continue;
+		b->rows[i] = at;
+		at += size;
+	}
+	return at;
+}
+
 static int layout(struct build *b)
 {
-	uint64_t rows = (uint64_t)b->names.nr_states *
-			(ROW_CELLS + b->names.nr_chars);
 	uint64_t lists = b->lists.used + b->lists.nr;
 	uint64_t moves = 4ull * b->nr_moves, dirs = 4ull * b->paths.nr_dirs;
 	uint64_t end;
 
+	b->rows = calloc(b->names.nr_states + 1, sizeof(*b->rows));
+	if (!b->rows)
+		return -ENOMEM;
+	b->rows[0] = RULES_DEAD;
 	b->tests = RULES_RULES + RULE_CELLS * b->set->nr;
 	b->next_test = b->tests;
 	b->lists_at = b->tests + TEST_CELLS * count_tests(b);
 	b->dirs = aligned(b->lists_at + lists);
-	end = b->dirs + dirs + moves + rows;
+	b->moves = b->dirs + dirs;
+	b->live = place_rows(b, b->moves + moves, true, ROW_CELLS);
+	end = place_rows(b, b->live, false, ROW_CELLS + b->names.nr_chars);
 	if (end > MAX_CELLS)
 		return too_large(b, true);
-	b->moves = b->dirs + dirs;
-	b->rows = b->moves + moves;
 	b->end = end;
 	for (b->mask = 1; b->mask < end; b->mask *= 2)
 		;
@@ -436,22 +464,37 @@ static uint32_t rule_at(uint32_t rule)
 	return RULES_RULES + RULE_CELLS * rule;
 }
 
-/* List 0 is nothing; the others follow each other with a 0 between. */
+/* The lists follow each other with a 0 between; list 0 is nothing. */
+static uint32_t list_start(const struct build *b, uint32_t list)
+{
+	return b->lists_at + b->lists.entries[list].at + list;
+}
+
+/* What points to a list; one rule without tests stands for itself. */
 static uint32_t list_at(const struct build *b, uint32_t list)
 {
-	return list ? b->lists_at + b->lists.entries[list].at + list : 0;
+	size_t nr;
+	const uint32_t *v = sets_get(&b->lists, list, &nr);
+
+	if (!nr)
+		return RULES_NOTHING;
+	if (nr == 1 && !b->set->rules[*v].nr_tests)
+		return rule_at(*v) | RULES_ONE;
+	return list_start(b, list);
+}
+
+/*
+ * The same of what goes by path. Where there are rules besides, which are looked at for
+ * each name, nothing stands for itself.
+ */
+static uint32_t path_list_at(const struct build *b, uint32_t list)
+{
+	return b->any_list ? list_start(b, list) : list_at(b, list);
 }
 
 static uint32_t dir_at(const struct build *b, uint32_t dir)
 {
 	return dir ? b->dirs + 4 * dir : RULES_ELSEWHERE;
-}
-
-static uint32_t row_at(const struct build *b, uint32_t state)
-{
-	if (!state)
-		return RULES_DEAD;
-	return b->rows + state * (ROW_CELLS + b->names.nr_chars);
 }
 
 #define AT(b, type, at) ((struct type *)((b)->cells + (at)))
@@ -466,7 +509,7 @@ static void write_lists(struct build *b)
 	for (i = 1; i < b->lists.nr; i++) {
 		v = sets_get(&b->lists, i, &nr);
 		for (k = 0; k < nr; k++)
-			b->cells[list_at(b, i) + k] = rule_at(v[k]);
+			b->cells[list_start(b, i) + k] = rule_at(v[k]);
 	}
 }
 
@@ -560,18 +603,18 @@ static void write_dirs(struct build *b)
 
 		*AT(b, rules_dir, dir_at(b, i)) = (struct rules_dir){
 			base, dir_at(b, d->other.next),
-			list_at(b, d->other.list), list_at(b, d->other.open) };
+			path_list_at(b, d->other.list), list_at(b, d->other.open) };
 		for (k = 0; k < d->nr; k++)
 			*AT(b, rules_move, base + 4 * d->moves[k].class) =
 				(struct rules_move){
 					dir_at(b, i),
 					dir_at(b, d->moves[k].next),
-					list_at(b, d->moves[k].list),
+					path_list_at(b, d->moves[k].list),
 					list_at(b, d->moves[k].open) };
 	}
 }
 
-/* The dead row is never left, so it has no members for characters. */
+/* A row that is never left has no members for characters. */
 static void write_rows(struct build *b)
 {
 	const struct names_dfa *n = &b->names;
@@ -581,13 +624,13 @@ static void write_rows(struct build *b)
 	for (c = 0; c < 256; c++)
 		b->cells[RULES_CHARS + c] = ROW_CELLS + n->char_class[c];
 	for (i = 0; i < n->nr_states; i++) {
-		struct rules_row *row = AT(b, rules_row, row_at(b, i));
+		struct rules_row *row = AT(b, rules_row, b->rows[i]);
 
 		row->class = n->class[i];
 		row->list = list_at(b, b->class_list[n->class[i]]);
 		row->open = list_at(b, b->class_open[n->class[i]]);
-		for (c = 0; i && c < n->nr_chars; c++)
-			row->to[c] = row_at(b, n->next[i * n->nr_chars + c]);
+		for (c = 0; b->rows[i] >= b->live && c < n->nr_chars; c++)
+			row->to[c] = b->rows[n->next[i * n->nr_chars + c]];
 	}
 }
 
@@ -629,7 +672,8 @@ static void write_header(struct build *b)
 {
 	uint32_t *c = b->cells;
 
-	c[RULES_START] = row_at(b, b->names.start);
+	c[RULES_START] = b->rows[b->names.start];
+	c[RULES_LIVE] = b->live;
 	c[RULES_BACKWARD] = b->names.backward;
 	c[RULES_ROOT] = dir_at(b, b->paths.root);
 	c[RULES_ROOT_LIST] = list_at(b, b->root_list);
@@ -689,6 +733,7 @@ static void build_clear(struct build *b)
 	free(b->open.v);
 	free(b->dir_base);
 	free(b->taken);
+	free(b->rows);
 	free(b->cells);
 }
 
