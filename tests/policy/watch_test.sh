@@ -107,6 +107,19 @@ assert any(x["kind"] == "verdict" and x["result"] == "server" for x in e), e' ||
 
 test_trace_of_no_fuse_mount_is_refused() {
 	refused 2 "trace src: Invalid argument" fusepass trace src
+	refused 2 "watch src: Invalid argument" fusepass top --batch src
+}
+
+test_watching_without_privileges() {
+	chmod 755 src
+	mount_rules
+	refused 2 "trace: Operation not permitted" setpriv --reuid 1000 --clear-groups "$(command -v fusepass)" trace mnt
+	setpriv --reuid 1000 --clear-groups fusepass top --batch --interval 0.2 mnt >out 2>&1
+	case $? in
+	0) grep -q '^directories: not known (' out || fail "$(cat out)" ;;
+	2) grep -q '^fusepass: watch .*: Permission denied' out || fail "$(cat out)" ;;
+	*) fail "status: $(cat out)" ;;
+	esac
 }
 
 # Reads and asks until the file stop is there.

@@ -34,6 +34,8 @@ struct name {
 	bool no_policy;		/* is attached */
 	unsigned int line;	/* of the rule, 0: none */
 	const char *rule;
+	uint32_t opens[8];	/* rules that may decide about an open, by their number */
+	size_t nr_opens;
 };
 
 struct explain {
@@ -105,6 +107,36 @@ static void find_rule(struct explain *x, struct name *n)
 	n->rule = x->set.rules[nr].text;
 }
 
+static void add_opens(struct explain *x, struct name *n, uint32_t list, uint32_t end)
+{
+	const uint32_t one[] = { list - RULES_ONE, 0 };
+	const uint32_t *p = list & RULES_ONE ? one : x->tables.cells + (list & x->tables.mask);
+
+	for (; *p && *p < end && n->nr_opens < ARRAY_SIZE(n->opens); p++)
+		n->opens[n->nr_opens++] = rules_number(&x->tables, *p);
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint32_t v = *(const uint32_t *)a, w = *(const uint32_t *)b;
+
+	return v < w ? -1 : v > w;
+}
+
+/* The inode's cookie has them; see rules_judge_open(). */
+static void find_opens(struct explain *x, struct name *n)
+{
+	uint64_t cookie = n->state.cookie;
+	uint32_t end = cookie & 0xffff;
+
+	if (!x->rules || !x->tables.opens || !S_ISREG(n->st.st_mode) || !cookie)
+		return;
+	add_opens(x, n, cookie >> 40, end);
+	add_opens(x, n, cookie >> 16 & 0xffffff, end);
+	add_opens(x, n, x->tables.cells[RULES_ANY_OPEN], end);
+	qsort(n->opens, n->nr_opens, sizeof(*n->opens), by_number);
+}
+
 /* Other policies have no rules. */
 static void open_rules(struct explain *x)
 {
@@ -137,6 +169,8 @@ static int look_up(struct explain *x, struct name *n, int dir, const char *name)
 	if (!n->err)
 		n->err = trace_inode(x->trace, fd, &n->state);
 	find_rule(x, n);
+	if (n->state.attached)
+		find_opens(x, n);
 	x->name = NULL;
 	return fd;
 }
@@ -151,7 +185,7 @@ static bool is_stale(const struct name *n)
 static const char *verdict_text(const struct name *n, char text[64])
 {
 	if (!n->judged)
-		return "known already";
+		return n->requests ? "none, the server is asked for the name" : "known already";
 	if (n->verdict == FUSEPASS_PASS)
 		return "pass";
 	if (n->verdict == FUSEPASS_SERVER)
@@ -160,29 +194,45 @@ static const char *verdict_text(const struct name *n, char text[64])
 	return text;
 }
 
-/* Why nothing passes on it, or NULL. */
-static const char *why_not(const struct name *n)
+/* What the kernel told while it was looked up: why the verdict is not in force; or NULL. */
+static const char *fallback_text(const struct name *n)
 {
 	static const char *const words[][2] = {
 		{ "busy", "busy: it is open in a way that the server has to serve" },
 		{ "conflict", "conflict: the inode has another object, or another name of it was judged otherwise" },
-		{ "mount", "mount: what is beneath cannot back it, such as another file system" },
-		{ "number", "number: the inode number cannot be a node" },
-		{ "backing", "backing: the other object that the policy chose is not there" },
+		{ "mount", "mount: what is beneath cannot back it, such as an automount" },
+		{ "number", "number: the inode number cannot be a node, or is of another file system" },
+		{ "backing", "backing: the other object that the policy chose cannot be used" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (!strcmp(words[i][0], n->fallback))
 			return words[i][1];
+	return NULL;
+}
+
+/* Why nothing passes on it, or NULL. The inode tells, not what was told meanwhile. */
+static const char *why_not(const struct name *n)
+{
+	if (n->state.attached && n->state.registered)
+		return NULL;
 	if (n->no_policy)
 		return "no policy is attached";
-	if (n->state.attached && is_stale(n))
-		return "it was judged before the policy changed, and is judged again at the next lookup";
-	if (n->state.at_server)
-		return "the verdict gave it to the server";
 	if (!n->state.attached)
-		return "no name of it was passed";
-	return NULL;
+		return fallback_text(n) ?: "no name of it was passed";
+	if (is_stale(n))
+		return "it was judged before the policy changed, and is judged again when a name of it is";
+	if (!n->state.at_server)
+		return NULL;
+	if (n->judged)
+		return fallback_text(n) ?: "the verdict gave it to the server";
+	return "the server answers for its directory, or has another name of it";
+}
+
+/* It passes, but not as its verdict says; or NULL. */
+static const char *but(const struct name *n)
+{
+	return why_not(n) ? NULL : fallback_text(n);
 }
 
 static bool passes(const struct name *n, uint64_t ops)
@@ -228,6 +278,8 @@ static void show_state(const struct name *n)
 		printf("  served by  the server: %s\n", why);
 	else
 		printf("  passes     %s\n", mask_text(n, words));
+	if (but(n))
+		printf("  but        %s\n", but(n));
 	if (n->state.attached) {
 		trace_path(n->state.path, n->state.parts, path);
 		printf("  backing    %s, inode %" PRIu64 " on %u:%u%s\n",
@@ -240,7 +292,17 @@ static void show_state(const struct name *n)
 		       who(n, WRITE_OPS));
 }
 
-static void show_text(const struct name *n)
+static void show_opens(const struct explain *x, const struct name *n)
+{
+	const struct rule *r;
+
+	for (size_t i = 0; i < n->nr_opens && passes(n, FUSE_PASSTHROUGH_OP_OPEN); i++) {
+		r = &x->set.rules[n->opens[i]];
+		printf("  opens      line %u, if it fits: %s\n", r->line, r->text);
+	}
+}
+
+static void show_text(const struct explain *x, const struct name *n)
 {
 	char text[64];
 
@@ -255,6 +317,17 @@ static void show_text(const struct name *n)
 		printf("  error      %s\n", strerror(-n->err));
 	else
 		show_state(n);
+	show_opens(x, n);
+}
+
+static void json_opens(struct json *j, const struct explain *x, const struct name *n)
+{
+	if (!n->nr_opens || !passes(n, FUSE_PASSTHROUGH_OP_OPEN))
+		return;
+	json_array_begin(j, "opens");
+	for (size_t i = 0; i < n->nr_opens; i++)
+		json_u64(j, NULL, x->set.rules[n->opens[i]].line);
+	json_array_end(j);
 }
 
 static void json_state(struct json *j, const struct name *n)
@@ -268,6 +341,8 @@ static void json_state(struct json *j, const struct name *n)
 		json_string(j, "why_not", why);
 	else
 		json_string(j, "passes", mask_text(n, words));
+	if (but(n))
+		json_string(j, "but", but(n));
 	if (n->state.attached) {
 		trace_path(n->state.path, n->state.parts, path);
 		json_string(j, "backing", *path ? path : "/");
@@ -277,7 +352,7 @@ static void json_state(struct json *j, const struct name *n)
 	json_string(j, "write", who(n, WRITE_OPS));
 }
 
-static void show_json(struct json *j, const struct name *n)
+static void show_json(struct json *j, const struct explain *x, const struct name *n)
 {
 	char text[64];
 
@@ -294,15 +369,16 @@ static void show_json(struct json *j, const struct name *n)
 		json_string(j, "failed", util_errno_name(-n->err) ?: "?");
 	else
 		json_state(j, n);
+	json_opens(j, x, n);
 	json_object_end(j);
 }
 
 static void show(struct explain *x, const struct name *n)
 {
 	if (cmd_json)
-		show_json(&x->j, n);
+		show_json(&x->j, x, n);
 	else
-		show_text(n);
+		show_text(x, n);
 }
 
 /* Along the path ------------------------------------------------------------- */
@@ -326,6 +402,8 @@ static int walk(struct explain *x, const char *path)
 		close(dir);
 		dir = fd;
 		path += strspn(path, "/");
+		while (path[0] == '.' && (!path[1] || path[1] == '/'))
+			path += 1 + strspn(path + 1, "/");
 		if (sscanf(path, "%255[^/]%n", part, &used) != 1)
 			return 0;
 		path += used;
@@ -362,14 +440,23 @@ static int find_mount(const char *path, struct explain *x, char full[PATH_MAX])
 	return ret;
 }
 
+static bool goes_up(const char *path)
+{
+	for (; (path = strstr(path, "/..")); path += 3)
+		if (!path[3] || path[3] == '/')
+			return true;
+	return false;
+}
+
 static int explain(struct explain *x, const char *path, const char *full)
 {
 	const char *mnt = x->mount.mountpoint;
 	size_t len = strcmp(mnt, "/") ? strlen(mnt) : 0;
 	int ret;
 
-	if (strncmp(full, mnt, len) || (full[len] && full[len] != '/'))
-		return cmd_fail_cause(EINVAL, "name it by the path of its mount, without links",
+	if (strncmp(full, mnt, len) || (full[len] && full[len] != '/') ||
+	    goes_up(full + len))
+		return cmd_fail_cause(EINVAL, "name it by the path of its mount, without links and '..'",
 				      "explain %s", path);
 	ret = trace_start(x->mount.connection, false, watch, x, &x->trace);
 	if (ret)
@@ -383,8 +470,7 @@ static int explain(struct explain *x, const char *path, const char *full)
 	ret = walk(x, full + len);
 	if (cmd_json) {
 		json_array_end(&x->j);
-		cmd_json_end(&x->j);
-		return ret ? CMD_FAILED : CMD_OK;
+		return cmd_json_finish(&x->j, ret, "", "explain");
 	}
 	return ret ? cmd_fail_cause(ret, NULL, "explain %s", path) : CMD_OK;
 }
