@@ -481,14 +481,24 @@ static int run_once(struct top *t)
 	return CMD_OK;
 }
 
+/* Of one mount, what keeps its counts from being read is told. */
+static int first_look(struct top *t)
+{
+	struct fusepass_status s;
+	int ret = 0;
+
+	if (t->only.mountpoint)
+		ret = fusepass_status_read(t->only.connection, &s, sizeof(s));
+	return ret ?: look(t);
+}
+
 static int run(struct top *t)
 {
 	const struct sigaction sa = { .sa_handler = stop };
-	int ret = look(t);
+	int ret = first_look(t);
 
-	if (ret || (t->only.mountpoint && !t->nr))
-		return cmd_fail(ret ?: -ENOENT, "watch %s",
-				t->only.mountpoint ?: "mounts");
+	if (ret)
+		return cmd_fail(ret, "watch %s", t->only.mountpoint ?: "mounts");
 	if (trace_start(t->only.connection, true, count_request, t, &t->trace))
 		snprintf(t->no_trace, sizeof(t->no_trace), "%s", fusepass_error());
 	sigaction(SIGINT, &sa, NULL);
