@@ -96,6 +96,7 @@ run_all() {	# PATTERN...
 	run "$top/tests/policy/foreign_test.sh" $option "$@"
 	run "$top/tests/policy/run_test.sh" $option "$@"
 	run "$top/tests/policy/debugging_test.sh" $option "$@"
+	run "$top/tests/policy/transcript_test.sh" $option "$@"
 	# Many processes, of which each takes long there.
 	run "$top/tests/uapi/bits_test.sh" ${option:-${FUSEPASS_DEBUG_KERNEL:+--short}} "$@"
 	run "$top/tests/uapi/selftests.sh" $option "$@"
