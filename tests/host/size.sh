@@ -124,7 +124,7 @@ claim data_of_an_open_file_is_as_large_as_in_the_base grows_by_at_most 0 fuse_fi
 claim inode_is_as_large_as_in_the_base grows_by_at_most 0 fuse_inode
 claim mount_is_as_large_as_in_the_base grows_by_at_most 0 fuse_mount
 # One for each mount: the worker that lets go of removed objects, the private mounts.
-claim connection_grows_by_at_most_four_cache_lines grows_by_at_most 256 fuse_conn
+claim connection_grows_by_at_most_five_cache_lines grows_by_at_most 320 fuse_conn
 
 frames "$VMLINUX_BASE" >"$work/base"
 frames "$VMLINUX" >"$work/now"
