@@ -137,7 +137,11 @@ ends_by() {	# STATUS COMMAND...
 	local status=0
 	foreground && "${@:2}" && { status_of "$pid" || status=$?; } && [ "$status" -eq "$1" ] && wait_until nobody_left
 }
-kill_front() { kill "$pid"; }
+# A server that ends with a file open has not freed it: wait for RELEASE of what was read.
+released() {
+	fp stat "$mnt" 2>/dev/null | awk '$1 == "OPEN" { n += $2 } $1 == "RELEASE" { n -= $2 } END { exit n != 0 }'
+}
+kill_front() { wait_until released && kill "$pid"; }
 kill_server() { kill -KILL "$(server_pid)"; }
 claim run_ends_when_it_is_unmounted ends_by 0 umount "$mnt"
 claim run_ends_by_a_signal ends_by 0 kill_front

@@ -229,6 +229,27 @@ TEST_FLAGS(what_is_open_goes_on_after_detach, T_QUICK)
 	CHECK(file_is("m/d/x/y", "deep\n"));
 }
 
+TEST(open_file_that_others_replace_after_detach_stays_what_it_is)
+{
+	struct rf *rf = mount_any();
+	struct pol *p = attach_without_setattr(rf);
+	struct stat before, after;
+	int fd = OK(open("m/f", O_RDONLY));
+
+	/* The server gets to know it. */
+	OK(fchmod(fd, 0644));
+	OK(fstat(fd, &before));
+	pol_detach(p);
+	put_file("b/other", "another file\n", 0644);
+	OK(rename("b/other", "b/f"));
+	CHECK(file_is("m/f", "another file\n"));
+	OK(fstat(fd, &after));
+	EQ(after.st_ino, before.st_ino);
+	EQ(after.st_size, before.st_size);
+	EQ(stat_of("m/f").st_ino, ino_of("b/f"));
+	close(fd);
+}
+
 TEST(attach_again_finds_the_same_inodes)
 {
 	struct rf *rf = mount_any();
