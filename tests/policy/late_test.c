@@ -333,7 +333,8 @@ static int exchange(void *unused)
 {
 	for (;;) {
 		OK(renameat2(AT_FDCWD, "b/f", AT_FDCWD, "b/g", RENAME_EXCHANGE));
-		usleep(2000);
+		/* Longer than a request: if none is without a rename, it is ESTALE. */
+		usleep(20000 * harness_patience);
 	}
 	return 0;
 }
