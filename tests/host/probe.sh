@@ -26,7 +26,7 @@ ln -s a "$src/link"
 mkfifo "$src/fifo"
 
 fp() {
-	timeout -k 1 30 "$FUSEPASS" "$@"
+	timeout -k 1 120 "$FUSEPASS" "$@"
 }
 
 says() {	# STATUS LINE COMMAND...: and nothing else on stderr

@@ -24,7 +24,7 @@ echo text >"$src/a"
 export FUSEPASS_POLICY_DIR=$TOP/build/bpf
 
 fp() {
-	timeout -k 1 30 "$FUSEPASS" "$@"
+	timeout -k 1 120 "$FUSEPASS" "$@"
 }
 
 says() {	# STATUS LINE COMMAND...: and nothing else on stderr
@@ -35,7 +35,7 @@ says() {	# STATUS LINE COMMAND...: and nothing else on stderr
 
 wait_until() {	# COMMAND...
 	local i
-	for ((i = 0; i < 200; i++)); do
+	for ((i = 0; i < 1200; i++)); do
 		! "$@" || return 0
 		sleep 0.05
 	done
@@ -47,7 +47,7 @@ status_of() {	# PID
 	wait_until ended "$1" || kill -KILL "$1"
 	wait "$1" 2>/dev/null
 }
-ended() { grep -q '^State:.Z' "/proc/$1/status"; }
+ended() { [ ! -e "/proc/$1/status" ] || grep -q '^State:.Z' "/proc/$1/status"; }
 
 # Wrong arguments -------------------------------------------------------------------
 
@@ -105,7 +105,7 @@ can_mount || { skip mounts "needs root, /dev/fuse and a mount namespace"; done_t
 
 # A dead one is no mount point to mountpoint(1).
 no_mount() { ! grep -q " $mnt " /proc/self/mountinfo; }
-serves() { [ "$(timeout 10 cat "$mnt/a")" = text ]; }
+serves() { [ "$(timeout 60 cat "$mnt/a")" = text ]; }
 supervisors() {	# process ids
 	pgrep -f "^$FUSEPASS run $mnt "
 }
@@ -118,7 +118,7 @@ runs_in_the_background() {
 claim run_goes_to_the_background_with_its_server runs_in_the_background
 
 lets_go() {
-	timeout 20 bash -c '"$1" run "$2" -- "$1" mount "$3" "$2" 2>&1 | cat' _ "$FUSEPASS" "$mnt" "$src" &&
+	timeout 120 bash -c '"$1" run "$2" -- "$1" mount "$3" "$2" 2>&1 | cat' _ "$FUSEPASS" "$mnt" "$src" &&
 		serves && umount "$mnt" && wait_until nobody_left
 }
 claim run_in_the_background_holds_no_pipe lets_go
