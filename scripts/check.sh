@@ -115,7 +115,7 @@ part_workload() {
 }
 
 part_vm_debug_short() {
-	VM_TIMEOUT=${VM_TIMEOUT:-3600} run_vm vm-debug-short "$debug" quick
+	VM_TIMEOUT=${VM_TIMEOUT:-4200} run_vm vm-debug-short "$debug" quick
 }
 
 part_vm_debug() {
