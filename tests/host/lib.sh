@@ -43,13 +43,37 @@ fails_with() {	# LINE COMMAND...
 	! run_quietly "$@" && [ "$(cat "$work/err")" = "$line" ]
 }
 
+# The command ends with this status, and this text is all of its stderr.
+says() {	# STATUS TEXT COMMAND...
+	local status=0
+	run_quietly "${@:3}" || status=$?
+	[ "$status" -eq "$1" ] && [ "$(cat "$work/err")" = "$2" ]
+}
+
 # The command line is wrong: exit status 1, this text and the hint.
 is_misuse() {	# TEXT COMMAND...
-	local text=$1 status=0
-	shift
-	run_quietly "$@" || status=$?
-	[ $status -eq 1 ] && [ "$(cat "$work/err")" = "fusepass: $text
-Try 'fusepass --help'." ]
+	says 1 "fusepass: $1
+Try 'fusepass --help'." "${@:2}"
+}
+
+# fusepass, which is not to hang.
+fp() {
+	timeout -k 1 "${fp_seconds:-120}" "$FUSEPASS" "$@"
+}
+
+can_unshare() {
+	unshare -m --propagation private true 2>/dev/null
+}
+
+can_mount() {
+	[ "$(id -u)" = 0 ] && [ -w /dev/fuse ] && can_unshare
+}
+
+# Goes on in a mount namespace of its own, which ends with the script.
+own_mounts() {	# "$@" of the script
+	[ -z "${FUSEPASS_UNSHARED:-}" ] || return 0
+	rm -rf "$work"
+	FUSEPASS_UNSHARED=1 exec unshare -m --propagation private "$0" "$@"
 }
 
 # The process ends within 5 seconds.

@@ -9,11 +9,8 @@
 
 [ "$(id -u)" = 0 ] || skip_all "needs root"
 [ -w /dev/fuse ] || skip_all "no /dev/fuse"
-if [ -z "${FUSEPASS_UNSHARED:-}" ]; then
-	unshare -m --propagation private true 2>/dev/null ||
-		skip_all "no mount namespace of its own"
-	FUSEPASS_UNSHARED=1 exec unshare -m --propagation private "$0" "$@"
-fi
+can_unshare || skip_all "no mount namespace of its own"
+own_mounts "$@"
 
 src=$work/src mnt=$work/mnt
 finish() {
@@ -26,9 +23,7 @@ mkdir "$src" "$mnt"
 echo text >"$src/a"
 export FUSEPASS_POLICY_DIR=$TOP/build/bpf
 
-fp() {
-	timeout -k 1 20 "$FUSEPASS" "$@"
-}
+fp_seconds=20
 
 options() {	# of the mount, each between commas
 	echo ",$(findmnt -no VFS-OPTIONS "$mnt"),"

@@ -7,11 +7,7 @@
 
 . "$(dirname "$0")/lib.sh"
 
-can_mount() { [ "$(id -u)" = 0 ] && [ -w /dev/fuse ] && unshare -m --propagation private true 2>/dev/null; }
-if can_mount && [ -z "${FUSEPASS_UNSHARED:-}" ]; then
-	rm -rf "$work"
-	FUSEPASS_UNSHARED=1 exec unshare -m --propagation private "$0" "$@"
-fi
+! can_mount || own_mounts "$@"
 
 src=$work/src mnt=$work/mnt other=$work/other
 finish() {
@@ -24,16 +20,6 @@ echo text >"$src/a"
 echo deep >"$src/dir/sub/b"
 ln -s a "$src/link"
 mkfifo "$src/fifo"
-
-fp() {
-	timeout -k 1 120 "$FUSEPASS" "$@"
-}
-
-says() {	# STATUS LINE COMMAND...: and nothing else on stderr
-	local status=0
-	run_quietly "${@:3}" || status=$?
-	[ "$status" -eq "$1" ] && [ "$(cat "$work/err")" = "$2" ]
-}
 
 misuse_is_2() {	# TEXT COMMAND...
 	says 2 "fusepass: $1

@@ -10,11 +10,8 @@ ops=$(dirname "$0")/mirror_ops.py
 
 [ "$(id -u)" = 0 ] || skip_all "needs root"
 [ -w /dev/fuse ] || skip_all "no /dev/fuse"
-if [ -z "${FUSEPASS_UNSHARED:-}" ]; then
-	unshare -m --propagation private true 2>/dev/null ||
-		skip_all "no mount namespace of its own"
-	FUSEPASS_UNSHARED=1 exec unshare -m --propagation private "$0" "$@"
-fi
+can_unshare || skip_all "no mount namespace of its own"
+own_mounts "$@"
 
 dir=$work
 finish() {
